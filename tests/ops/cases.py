@@ -27,7 +27,7 @@ FEW = 12  # inputs with at most that many elements are checked element by elemen
 class Case:
     """One sample of an op: the node, what it reads, and the arrays to feed.
 
-    `casts` are applied between what is fed and what the op reads, so that half precision needs no arrays of its own.
+    `casts` stand between what is fed and what the op reads, so that half precision needs no arrays of its own.
     """
 
     op: Op
@@ -110,7 +110,7 @@ class Case:
 
     def with_inputs_rounded(self, rounded: DType, read: DType) -> Case:
         """The sample with its float32 inputs rounded to one dtype and then read in another."""
-        casts = {i: (rounded, read) for i in self.varied()}
+        casts = dict.fromkeys(self.varied(), (rounded, read))
         arrays = [a.astype(np.float32) if i in casts else a for i, a in enumerate(self.arrays)]
         return Case(self.op, self.index, arrays, self.attributes, False, casts)
 
@@ -158,9 +158,10 @@ def sum_of_products(nodes: Sequence[Node], weights: Sequence[Node]) -> Node:
 def directional_derivatives(
     total: Node, inputs: Sequence[Node], feed: dict[Node, Array]
 ) -> Iterator[tuple[list[Array], float]]:
-    """Directions in the space of all inputs, and the derivative of a scalar along each by central differences.
+    """Directions in the space of all inputs, and a scalar's derivative along each by central differences.
 
-    Few elements: one direction an element. Many: four random directions, which a wrong gradient passes with probability 0.
+    Few elements: one direction an element. Many: four random directions, which no wrong gradient
+    passes but by an accident of probability 0.
     """
     count = sum(feed[x].size for x in inputs)
     rng = np.random.default_rng(count)

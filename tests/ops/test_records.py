@@ -1,4 +1,4 @@
-"""Tests generated from the records of all ops: value, dtypes, broadcasting, gradients, unknown sizes, PyTorch's values.
+"""Tests generated from the records of all ops: value, dtypes, broadcasting, gradients, unknown sizes.
 
 Every record is tested by its own samples, so a new op is tested as soon as it is registered.
 Read next: `onegraph/ops/record.py` (what a record and a sample are), `cases.py` (how samples become graphs).
