@@ -1,0 +1,53 @@
+# `make demo` and `make test` need only python3, pip, git and make. Another interpreter: `make test PYTHON=python3.12`.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help demo check test test-all tiny docs bench clean
+.DEFAULT_GOAL := help
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# Stamps: an environment is installed once, and again when pyproject.toml changes. Both install the checkout itself
+# (`-e`), so that neither leaves a stale copy of the package behind for the other.
+$(VENV)/.demo: $(BIN)/python pyproject.toml
+	$(PIP) install -e '.[images]'
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml
+	$(PIP) install -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.demo ## install, then train LeNet-5 on the digits that come with the package
+	$(BIN)/onegraph train lenet5 --out runs/demo
+
+check: $(VENV)/.dev ## style, formatting, types and layers, without running any test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check ## what must pass before every commit to main: `check`, the fast tests and the examples of the docs
+	$(PYTEST) -n 2 --dist loadfile -m "not slow"
+
+test-all: check ## `test`, with the slow tests
+	$(PYTEST) -n 2 --dist loadfile
+
+tiny: $(VENV)/.dev ## one small test of each part, in seconds
+	$(PYTEST) -q tests/test_tiny.py
+
+docs: $(VENV)/.dev ## the documentation as HTML, in docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+bench: $(VENV)/.dev ## compare speed and memory with peers, as far as they are installed
+	$(BIN)/python -m bench
+
+clean: ## remove what the targets above created
+	rm -rf $(VENV) docs/_build runs/demo build dist onegraph.egg-info .mypy_cache .ruff_cache .pytest_cache \
+	    .import_linter_cache .hypothesis

@@ -1,0 +1,29 @@
+"""Sphinx settings: Markdown pages, and reference pages made from docstrings. Run `make docs`."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[1]
+_PROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
+
+project = _PROJECT["name"]
+release = version = _PROJECT["version"]
+author = "the onegraph authors"
+copyright = f"{author}. Licensed under the Apache License 2.0"
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+exclude_patterns = ["_build", "README.md", "decisions/template.md"]
+html_theme = "furo"
+html_title = f"onegraph {version}"
+
+# `x` in a docstring is code, as it is in Markdown.
+default_role = "code"
+myst_heading_anchors = 3
+myst_enable_extensions = ["dollarmath", "colon_fence"]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autodoc_default_options = {"members": True, "show-inheritance": True}
