@@ -6,15 +6,18 @@ Importing this package fills the tables `OPS` (primitives) and `PUBLIC` (functio
 from onegraph.ops import (
     binary,
     contraction,
+    convolution,
+    convolution_functions,
     elementwise,
     leaf,
     movement,
     reduction,
     scan,
+    windows,
 )
 from onegraph.ops.public import PUBLIC, Public, public
 from onegraph.ops.record import OPS, Kind, Op, Sample, check_rule, record_of
 
-FAMILIES = (leaf, elementwise, binary, movement, reduction, scan, contraction)
+FAMILIES = (leaf, elementwise, binary, movement, reduction, scan, contraction, windows, convolution)
 
 __all__ = ["FAMILIES", "OPS", "PUBLIC", "Kind", "Op", "Public", "Sample", "check_rule", "public", "record_of"]
