@@ -1,0 +1,284 @@
+"""The graph: immutable nodes, and `Graph`, a piece of graph with named inputs and outputs.
+
+A node has an op, inputs, attributes, and the shape and dtype of its value. Three ops are leaves:
+`input` (a value given from outside), `constant` (a value that is part of the graph), and `iota`-like
+ops without inputs. An op with several results (control flow) has dtype `bundle`; `item` nodes pick one.
+
+Read next: `ops/record.py` (what an op is), `ir/traverse.py` (walking), `ir/text.py` (printing).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NoReturn, TypeAlias
+
+import numpy as np
+
+from onegraph.errors import GraphError, is_internal
+from onegraph.ir.dim import Size
+from onegraph.ir.dtype import DType
+
+Shape: TypeAlias = tuple[Size, ...]
+Source: TypeAlias = tuple[str, int, str]  # file, line, scope (the layer that was running)
+
+bundle: Final = DType("bundle", "bundle", "bundle", 0, np.void, -1)
+"""The dtype of a node with several results; `item` nodes pick one of them."""
+
+
+def _exact(value: Any) -> Any:
+    """Tells apart what Python holds equal (1, 1.0 and True; 0.0 and -0.0), and makes NaN equal to itself."""
+    kind = type(value)
+    if kind is float:
+        return (float, value.hex())
+    if kind is bool:
+        return (bool, value)
+    if kind is tuple:
+        return tuple([_exact(v) for v in value])
+    return value
+
+
+class Attributes(dict[str, Any]):
+    """The attributes of a node: a dict that never changes, so that it can be hashed.
+
+    Equality is exact, since equal nodes are merged and share compiled code.
+
+    >>> Attributes(value=0.0) == Attributes(value=-0.0), Attributes(a=1, b=2) == Attributes(b=2, a=1)
+    (False, True)
+    """
+
+    __slots__ = ("_hash", "_key")
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("the attributes of a node never change")
+
+    __setitem__ = __delitem__ = update = pop = popitem = clear = setdefault = __ior__ = _refuse
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        try:
+            return self._hash
+        except AttributeError:
+            self._hash: int = hash(self.key())
+            return self._hash
+
+    def key(self) -> tuple[Any, ...]:
+        """The pairs in the order of their names, in a form whose equality is exact."""
+        try:
+            return self._key
+        except AttributeError:
+            self._key: tuple[Any, ...] = tuple([(name, _exact(self[name])) for name in sorted(self)])
+            return self._key
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Attributes):
+            return self is other or self.key() == other.key()
+        return dict.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __reduce__(self) -> Any:
+        return (Attributes, (dict(self),))
+
+
+EMPTY: Final = Attributes()
+
+
+class Literal:
+    """An array inside a graph: read-only, compared by content; bfloat16 is kept as its uint16 storage."""
+
+    __slots__ = ("_hash", "array", "dtype")
+
+    def __init__(self, array: np.ndarray[Any, Any], dtype: DType) -> None:
+        self.array: Final = np.array(array, order="C")
+        self.array.flags.writeable = False
+        self.dtype: Final = dtype
+        self._hash: Final = hash((dtype.name, self.array.shape, self.array.tobytes()))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Literal)
+            and self._hash == other._hash
+            and self.dtype is other.dtype
+            and self.array.shape == other.array.shape
+            and self.array.tobytes() == other.array.tobytes()
+        )
+
+    def __repr__(self) -> str:
+        return f"Literal({self.array.tolist()!r}, {self.dtype.short})"
+
+
+class Scopes:
+    """The names of the layers (or name scopes) that are being called, outermost first."""
+
+    def __init__(self) -> None:
+        self.path = ""
+
+    def enter(self, name: str) -> str:
+        """Go into a scope; returns the path to hand to `leave`."""
+        before = self.path
+        self.path = f"{before}/{name}" if before else name
+        return before
+
+    def leave(self, before: str) -> None:
+        """Return to the path that `enter` gave."""
+        self.path = before
+
+
+scopes: Final = Scopes()
+
+
+def capture_source() -> Source | None:
+    """File, line and scope of the user's call that is running."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if not is_internal(frame.f_code):
+            return (frame.f_code.co_filename, frame.f_lineno, scopes.path)
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+def _references_when_alone() -> int:
+    """What getrefcount says of an object that only a local variable holds: 2, and 1 from Python 3.14 on."""
+    pending = [object()]
+    node = pending.pop()
+    return sys.getrefcount(node)
+
+
+_ALONE: Final = _references_when_alone()
+
+
+class Node:
+    """One operation of a graph. Immutable, compared by identity.
+
+    Attributes:
+        op: name of the op; its record is in `onegraph.ops`.
+        inputs: the nodes that it reads.
+        attributes: everything else that decides its value.
+        shape, dtype: of its value.
+        source: file, line and scope of the user's call, or None.
+        value: a memo for the runtime (the buffer of a realized node or of an `input`); not part of the graph.
+    """
+
+    __slots__ = ("__weakref__", "attributes", "dtype", "inputs", "op", "shape", "source", "value")
+
+    def __init__(
+        self,
+        op: str,
+        inputs: tuple[Node, ...],
+        attributes: Attributes,
+        shape: Shape,
+        dtype: DType,
+        source: Source | None = None,
+        value: Any = None,
+    ) -> None:
+        self.op = op
+        self.inputs = inputs
+        self.attributes = attributes
+        self.shape = shape
+        self.dtype = dtype
+        self.source = source
+        self.value = value
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> Size:
+        """Number of elements."""
+        count: Size = 1
+        for n in self.shape:
+            count = count * n
+        return count
+
+    def __del__(self) -> None:
+        # A chain of 100,000 nodes must not be freed by 100,000 nested calls: take it apart here.
+        if sys.getrefcount is None or not self.inputs:  # interpreter shutdown
+            return
+        pending = list(self.inputs)
+        self.inputs = ()
+        while pending:
+            node = pending.pop()
+            if node.inputs and sys.getrefcount(node) == _ALONE:
+                pending.extend(node.inputs)
+                node.inputs = ()
+
+    def __repr__(self) -> str:
+        return f"<{self.op} {self.dtype.short}{list(self.shape)}>"
+
+
+def input_node(shape: Shape, dtype: DType, name: str | None = None, value: Any = None) -> Node:
+    """A leaf whose value comes from outside."""
+    attributes = EMPTY if name is None else Attributes(name=name)
+    return Node("input", (), attributes, shape, dtype, None, value)
+
+
+class Graph:
+    """A closed piece of graph: outputs, and the `input` nodes that they may depend on, in order.
+
+    Graphs are also attributes of control-flow nodes (their branches and bodies). They are compared by
+    structure, through a key that is computed once.
+    """
+
+    __slots__ = ("_hash", "_key", "inputs", "name", "outputs")
+
+    def __init__(self, inputs: Sequence[Node], outputs: Sequence[Node], name: str = "graph") -> None:
+        self.inputs: Final = tuple(inputs)
+        self.outputs: Final = tuple(outputs)
+        self.name: Final = name
+        self._key: tuple[Any, ...] | None = None
+        self._hash: int | None = None
+        for node in self.inputs:
+            if node.op != "input":
+                raise GraphError(f"an input of a graph must be an `input` node, got {node!r}")
+        if len(set(map(id, self.inputs))) != len(self.inputs):
+            raise GraphError("an input is listed twice")
+
+    def nodes(self) -> list[Node]:
+        """All nodes, inputs of a node before the node."""
+        from onegraph.ir.traverse import topological
+
+        return topological(self.outputs)
+
+    def key(self) -> tuple[Any, ...]:
+        """A hashable form that is equal for graphs of equal structure."""
+        if self._key is None:
+            from onegraph.ir.traverse import structure_key
+
+            self._key = structure_key(self.outputs, self.inputs)
+            self._hash = hash(self._key)
+        return self._key
+
+    def __hash__(self) -> int:
+        self.key()
+        assert self._hash is not None
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Graph):
+            return False
+        return self is other or (hash(self) == hash(other) and self.key() == other.key())
+
+    def __str__(self) -> str:
+        from onegraph.ir.text import to_text
+
+        return to_text(self)
+
+    def __repr__(self) -> str:
+        return f"<Graph {self.name}: {len(self.inputs)} inputs, {len(self.outputs)} outputs>"
+
+    def map_outputs(self, outputs: Sequence[Node]) -> Graph:
+        """The same inputs and name with other outputs."""
+        return Graph(self.inputs, outputs, self.name)
+
+
+def iterate_graphs(node: Node) -> Iterator[tuple[str, Graph]]:
+    """The graphs among a node's attributes (branches and bodies of control flow)."""
+    for name, value in node.attributes.items():
+        if isinstance(value, Graph):
+            yield name, value
