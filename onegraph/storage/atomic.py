@@ -23,6 +23,7 @@ from typing import BinaryIO, TypeVar
 from onegraph.errors import StorageError
 from onegraph.storage.filesystem import (
     TEMPORARY_SUFFIX,
+    Identity,
     copy_mode,
     create_locked,
     exchange,
@@ -30,6 +31,7 @@ from onegraph.storage.filesystem import (
     hidden_prefix,
     identity,
     is_disk_full,
+    keep_alive,
     list_names,
     make_new_directory,
     open_new_file,
@@ -151,21 +153,30 @@ def read_directory(path: str | os.PathLike[str], load: Callable[[Path], _Result]
     target = resolve(path)
     for attempt in range(100):
         recover(target)
-        before = identity(target)
-        if before is None:
-            time.sleep(0.001)  # between the two renames of a live writer, or not there at all
-            if attempt < 10:
-                continue
+        with keep_alive(target), suppress(_Replaced):
+            before = identity(target)
+            if before is not None:
+                return _load_unchanged(Path(path), target, before, load)
+        if attempt >= 10 and not os.path.lexists(target):
             raise StorageError(f"cannot read {os.fspath(path)!r}: no such folder", hint="check the path")
-        try:
-            result = load(Path(path))
-        except Exception:
-            if identity(target) == before:
-                raise
-            continue
-        if identity(target) == before:
-            return result
+        time.sleep(0.001)  # a live writer may be between its two renames
     raise StorageError(f"cannot read {os.fspath(path)!r}: it was replaced 100 times while it was being read")
+
+
+class _Replaced(Exception):
+    """The folder was replaced while it was read."""
+
+
+def _load_unchanged(path: Path, target: Path, before: Identity, load: Callable[[Path], _Result]) -> _Result:
+    try:
+        result = load(path)
+    except Exception:
+        if identity(target) == before:
+            raise
+        raise _Replaced from None
+    if identity(target) != before:
+        raise _Replaced
+    return result
 
 
 class AtomicFile:
@@ -242,7 +253,8 @@ class AtomicDirectory:
     def __enter__(self) -> Path:
         recover(self._target)
         try:
-            if os.path.lexists(self._target) and not self._target.is_dir():
+            before = identity(self._target)
+            if before is not None and not before.is_folder:
                 raise StorageError(
                     f"cannot write folder {os.fspath(self._path)!r}: a file of that name exists",
                     hint="choose another name or delete the file",

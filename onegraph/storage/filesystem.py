@@ -11,10 +11,12 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from onegraph.errors import StorageError
 
@@ -152,13 +154,35 @@ def _is_at(descriptor: int, path: Path) -> bool:
         return False
 
 
-def identity(path: Path) -> tuple[int, int, int] | None:
-    """What changes when a folder is replaced; None when there is none."""
+class Identity(NamedTuple):
+    """What changes when a folder is replaced."""
+
+    is_folder: bool
+    device: int
+    inode: int
+    modified: int
+
+
+def identity(path: Path) -> Identity | None:
+    """Which file or folder has that name now; None when there is none."""
     try:
         status = os.stat(path)
     except OSError:
         return None
-    return status.st_dev, status.st_ino, status.st_mtime_ns
+    return Identity(stat.S_ISDIR(status.st_mode), status.st_dev, status.st_ino, status.st_mtime_ns)
+
+
+@contextmanager
+def keep_alive(folder: Path) -> Iterator[None]:
+    """Hold the folder open, so that its inode number is not given to a new one should it be deleted."""
+    descriptor = -1
+    with suppress(OSError):  # Windows opens no folders
+        descriptor = os.open(folder, _READ_ENTRY)
+    try:
+        yield
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def resolve(path: str | os.PathLike[str]) -> Path:

@@ -252,7 +252,7 @@ def test_concurrent_threads_never_mix_folders(tmp_path: Path, swap: str) -> None
         assert one == two
     for thread in threads:
         thread.join()
-    assert not failures
+    assert failures == []
     assert read_directory(path, read_folder)[0].endswith("7")
     recover(path)
     assert names(tmp_path) == ["model"]
