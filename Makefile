@@ -31,7 +31,7 @@ check: $(VENV)/.dev ## style, formatting, types and layers, without running any 
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 test: check ## what must pass before every commit to main: `check`, the fast tests and the examples of the docs
 	$(PYTEST) -n 2 --dist loadfile -m "not slow"
