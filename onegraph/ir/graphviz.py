@@ -124,7 +124,7 @@ def _node_attributes(node: Node) -> str:
     lines = [node.op]
     for name, value in node.attributes.items():
         if not isinstance(value, Graph):
-            text = f"{name}={print_value(value)}"
+            text = f"{name}={print_value(value, opaque=True)}"
             lines.append(text if len(text) <= _LONGEST else text[:_LONGEST] + "...")
     style = ", style=rounded" if node.op == "input" else ""
     return f'[label="{_escape(chr(10).join(lines))}"{style}]'

@@ -84,6 +84,13 @@ class Attributes(dict[str, Any]):
 EMPTY: Final = Attributes()
 
 
+class Opaque:
+    """Base of attribute values that live in this process only, such as a user's function.
+
+    They are compared by identity. Graphs with such values run and print, but cannot be saved.
+    """
+
+
 class Literal:
     """An array inside a graph: read-only, compared by content; bfloat16 is kept as its uint16 storage."""
 
@@ -267,7 +274,7 @@ class Graph:
     def __str__(self) -> str:
         from onegraph.ir.text import to_text
 
-        return to_text(self)
+        return to_text(self, opaque=True)
 
     def __repr__(self) -> str:
         return f"<Graph {self.name}: {len(self.inputs)} inputs, {len(self.outputs)} outputs>"

@@ -18,19 +18,21 @@ from typing import Any, Final
 from onegraph.errors import ArgumentTypeError, GraphError
 from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import DType, bfloat16, bfloat16_to_float32
-from onegraph.ir.node import Graph, Literal, Node, Source
+from onegraph.ir.node import Graph, Literal, Node, Opaque, Source
 from onegraph.ir.parse import MAX_DEPTH, NAME, Parser, literal_array
 from onegraph.ir.traverse import topological
 
 _LISTED_ELEMENTS: Final = 16  # larger arrays are written as base64
 
 
-def to_text(graph: Graph, sources: bool = False) -> str:
+def to_text(graph: Graph, sources: bool = False, opaque: bool = False) -> str:
     """The graph as text, which `from_text` reads back exactly.
 
     Args:
         graph: what to print. It must be closed: every `input` node it reads is among its inputs.
         sources: end each line with a comment that names the user's line and scope.
+        opaque: print values that live in this process only (`Opaque`) as `<...>`. Such a text cannot be
+            read back; without this they are an error.
 
     Raises:
         GraphError: the graph is not closed, or an attribute has a value that graphs cannot hold.
@@ -45,7 +47,7 @@ def to_text(graph: Graph, sources: bool = False) -> str:
       return %1
     }
     """
-    return _print_graph(graph, sources, "", 0) + "\n"
+    return _Printer(sources, opaque).graph(graph, "", 0) + "\n"
 
 
 def from_text(text: str) -> Graph:
@@ -63,33 +65,64 @@ def from_text(text: str) -> Graph:
     return Parser(text).parse()
 
 
-def _print_graph(graph: Graph, sources: bool, indent: str, depth: int) -> str:
-    if depth > MAX_DEPTH:
-        raise GraphError(f"graphs are nested more than {MAX_DEPTH} deep")
-    names = {node: f"%{i}" for i, node in enumerate(graph.inputs)}
-    parameters = [
-        f"{names[n]}: {_print_type(n)}{_print_input_attributes(n, sources, indent, depth)}"
-        for n in graph.inputs
-    ]
-    lines = [f"graph {_print_name(graph.name)}({', '.join(parameters)}) {{"]
-    for node in topological(graph.outputs):
-        if node in names:
-            continue
-        if node.op == "input":
-            raise GraphError(
-                f"the graph reads {node!r} ({dict(node.attributes)}), which is not among its inputs"
+class _Printer:
+    """Prints a graph and the graphs within it."""
+
+    def __init__(self, sources: bool, opaque: bool) -> None:
+        self.sources = sources
+        self.opaque = opaque
+
+    def graph(self, graph: Graph, indent: str, depth: int) -> str:
+        if depth > MAX_DEPTH:
+            raise GraphError(f"graphs are nested more than {MAX_DEPTH} deep")
+        names = {node: f"%{i}" for i, node in enumerate(graph.inputs)}
+        parameters = [
+            f"{names[n]}: {_print_type(n)}{self.input_attributes(n, indent, depth)}" for n in graph.inputs
+        ]
+        lines = [f"graph {_print_name(graph.name)}({', '.join(parameters)}) {{"]
+        for node in topological(graph.outputs):
+            if node in names:
+                continue
+            if node.op == "input":
+                raise GraphError(
+                    f"the graph reads {node!r} ({dict(node.attributes)}), which is not among its inputs"
+                )
+            names[node] = name = f"%{len(names)}"
+            arguments = [names[i] for i in node.inputs]
+            if node.attributes:
+                arguments.append(self.attributes(node, indent, depth))
+            comment = _print_source(node.source) if self.sources and node.source else ""
+            lines.append(
+                f"{indent}  {name}: {_print_type(node)} = "
+                f"{_print_name(node.op)}({', '.join(arguments)}){comment}"
             )
-        names[node] = name = f"%{len(names)}"
-        arguments = [names[i] for i in node.inputs]
-        if node.attributes:
-            arguments.append(_print_attributes(node, sources, indent, depth))
-        comment = _print_source(node.source) if sources and node.source else ""
-        lines.append(
-            f"{indent}  {name}: {_print_type(node)} = {_print_name(node.op)}({', '.join(arguments)}){comment}"
-        )
-    lines.append(f"{indent}  return {', '.join([names[o] for o in graph.outputs])}".rstrip())
-    lines.append(indent + "}")
-    return "\n".join(lines)
+        lines.append(f"{indent}  return {', '.join([names[o] for o in graph.outputs])}".rstrip())
+        lines.append(indent + "}")
+        return "\n".join(lines)
+
+    def input_attributes(self, node: Node, indent: str, depth: int) -> str:
+        if not node.attributes:
+            return ""
+        name = node.attributes.get("name")
+        if type(name) is str and len(node.attributes) == 1:
+            return " " + json.dumps(name)
+        return f" ({self.attributes(node, indent, depth)})"
+
+    def attributes(self, node: Node, indent: str, depth: int) -> str:
+        parts = []
+        for name, value in node.attributes.items():
+            if isinstance(value, Graph):
+                printed = self.graph(value, indent + "  ", depth + 1)
+            else:
+                try:
+                    printed = print_value(value, self.opaque)
+                except GraphError as error:
+                    location = node.source[:2] if node.source else None
+                    raise GraphError(
+                        f"{node.op}: attribute {name!r}: {error.message}", location=location
+                    ) from None
+            parts.append(f"{_print_name(name)}={printed}")
+        return ", ".join(parts)
 
 
 def _print_type(node: Node) -> str:
@@ -100,39 +133,17 @@ def _print_name(name: str) -> str:
     return name if NAME.fullmatch(name) else json.dumps(name)
 
 
-def _print_input_attributes(node: Node, sources: bool, indent: str, depth: int) -> str:
-    if not node.attributes:
-        return ""
-    name = node.attributes.get("name")
-    if type(name) is str and len(node.attributes) == 1:
-        return " " + json.dumps(name)
-    return f" ({_print_attributes(node, sources, indent, depth)})"
-
-
-def _print_attributes(node: Node, sources: bool, indent: str, depth: int) -> str:
-    parts = []
-    for name, value in node.attributes.items():
-        if isinstance(value, Graph):
-            printed = _print_graph(value, sources, indent + "  ", depth + 1)
-        else:
-            try:
-                printed = print_value(value)
-            except GraphError as error:
-                location = node.source[:2] if node.source else None
-                raise GraphError(
-                    f"{node.op}: attribute {name!r}: {error.message}", location=location
-                ) from None
-        parts.append(f"{_print_name(name)}={printed}")
-    return ", ".join(parts)
-
-
 def _print_source(source: Source) -> str:
     file, line, scope = source
-    # JSON's escapes keep a file name with a line break inside the comment.
-    return "  # " + json.dumps(f"{Path(file).name}:{line} {scope}".rstrip())[1:-1]
+    return "  # " + _print_line(f"{Path(file).name}:{line} {scope}".rstrip())
 
 
-def print_value(value: Any, depth: int = 0) -> str:
+def _print_line(text: str) -> str:
+    """Any text on one line, line breaks and the like escaped."""
+    return json.dumps(text)[1:-1]
+
+
+def print_value(value: Any, opaque: bool = False, depth: int = 0) -> str:
     """One attribute value (all but graphs) as text; a GraphError for kinds that graphs cannot hold."""
     kind = type(value)
     if value is None or kind is bool:
@@ -148,7 +159,7 @@ def print_value(value: Any, depth: int = 0) -> str:
     if kind is tuple:
         if depth >= MAX_DEPTH:
             raise GraphError(f"tuples are nested more than {MAX_DEPTH} deep")
-        parts = [print_value(v, depth + 1) for v in value]
+        parts = [print_value(v, opaque, depth + 1) for v in value]
         return f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})"
     if kind is DType:
         return str(value.short)
@@ -156,6 +167,10 @@ def print_value(value: Any, depth: int = 0) -> str:
         return f"dim({value})"
     if kind is Literal:
         return _print_literal(value)
+    if isinstance(value, Opaque):
+        if opaque:
+            return f"<{_print_line(repr(value).strip('<>'))}>"
+        raise GraphError(f"{value!r} lives in this process only; a graph with it cannot be saved")
     raise GraphError(
         f"a graph cannot hold a value of type {kind.__name__}",
         hint="allowed are None, bool, int, float, str, tuples of them, dtypes, sizes, literals and graphs",

@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 from onegraph.errors import GraphError, OneGraphError
 from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import ALL, DType
-from onegraph.ir.node import Attributes, Graph, Literal, Node, Shape, bundle
+from onegraph.ir.node import Attributes, Graph, Literal, Node, Opaque, Shape, bundle
 from onegraph.ir.parse import MAX_DEPTH, MAX_NDIM
 from onegraph.ir.traverse import topological
 
@@ -179,7 +179,7 @@ class _Verifier:
 def attribute_problem(value: Any, depth: int = 0) -> str | None:
     """Why a graph cannot hold this attribute value (graphs aside); None when it can."""
     kind = type(value)
-    if value is None or kind in (bool, float, str, Dim):
+    if value is None or kind in (bool, float, str, Dim) or isinstance(value, Opaque):
         return None
     if kind is int:
         return None if -(2**63) <= value < 2**64 else f"{value} has more than 64 bits"

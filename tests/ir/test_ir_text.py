@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from onegraph.errors import ArgumentTypeError, GraphError
 from onegraph.ir import Attributes, Dim, Graph, Literal, Node, input_node
 from onegraph.ir.dtype import bfloat16, bool_, float16, float32, int32, int64, uint8
-from onegraph.ir.node import EMPTY
+from onegraph.ir.graphviz import to_graphviz
+from onegraph.ir.node import EMPTY, Opaque
 from onegraph.ir.text import from_text, to_text
 from onegraph.ir.verify import verify
 from tests.ir.graphs import as_float32, graphs, loop, node
@@ -158,6 +159,20 @@ def test_comments_and_blanks_may_stand_anywhere() -> None:
 def test_values_that_graphs_cannot_hold_are_refused(value: Any) -> None:
     with pytest.raises(GraphError, match=r"exp: attribute 'x': "):
         to_text(Graph([], [node("exp", x=value)]))
+
+
+def test_values_of_this_process_print_only_when_asked() -> None:
+    class Function(Opaque):
+        def __repr__(self) -> str:
+            return "<function\n%9>"
+
+    graph = Graph([], [node("exp", x=(1, Function()))])
+    verify(graph)
+    assert "exp(x=(1, <function\\n%9>))" in str(graph) == to_text(graph, opaque=True)
+    assert "<function\\\\n%9>" in to_graphviz(graph)
+    with pytest.raises(GraphError, match="cannot be saved"):
+        to_text(graph)
+    refuse(str(graph), "expected a value, found '<'", 2)
 
 
 def nested_graphs(depth: int) -> Graph:
