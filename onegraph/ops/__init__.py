@@ -4,6 +4,7 @@ Importing this package fills the tables `OPS` (primitives) and `PUBLIC` (functio
 """
 
 from onegraph.ops import (
+    adaptive_pooling,
     binary,
     contraction,
     convolution,
@@ -11,6 +12,7 @@ from onegraph.ops import (
     elementwise,
     leaf,
     movement,
+    pooling,
     reduction,
     scan,
     windows,

@@ -1,0 +1,14 @@
+"""onegraph: one graph for deep learning. Define-by-run, define-and-run and layers share one IR, one autodiff and one compiler.
+
+    import onegraph as og            # PyTorch's names
+    import onegraph.static as tf     # TensorFlow 1's
+    from onegraph import keras       # Keras's
+
+Read next: `frontend/tensor.py` (what a Tensor is), `ops/record.py` (what an op is), `runtime/realize.py` (how values are computed).
+"""
+
+from onegraph.frontend import *  # noqa: F403
+from onegraph.frontend import __all__ as _frontend_all
+
+__version__ = "0.1.0"
+__all__ = [*_frontend_all, "__version__"]

@@ -1,0 +1,94 @@
+"""What a backend must do: compile a graph, hold values, run. All backends pass one conformance suite (`tests/backends`).
+
+`reference.py` is the oracle; others are compared with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from onegraph.errors import ArgumentError
+from onegraph.ir.dtype import DType
+from onegraph.ir.node import Graph
+
+
+class Buffer:
+    """A value in memory: shape, dtype, and the backend's own handle of its storage.
+
+    On hosts the handle is a NumPy array (for bfloat16, of its uint16 storage). Buffers are never written to once
+    they are given out, so they can be shared freely.
+    """
+
+    __slots__ = ("__weakref__", "array", "dtype")
+
+    def __init__(self, array: np.ndarray[Any, Any], dtype: DType) -> None:
+        self.array = array
+        self.dtype = dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes."""
+        return self.array.shape
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of storage."""
+        return self.array.nbytes
+
+
+class Executable(Protocol):
+    """A compiled graph."""
+
+    def run(self, inputs: Sequence[Buffer]) -> list[Buffer]:
+        """Compute the outputs from the inputs, both in the order of the graph."""
+        ...
+
+    def describe(self) -> str:
+        """Text for `explain`: what will run, in order."""
+        ...
+
+
+class Backend(Protocol):
+    """The contract."""
+
+    name: str
+
+    def compile(self, graph: Graph) -> Executable:
+        """Turn a graph with known sizes into something that runs."""
+        ...
+
+    def allocate(self, shape: tuple[int, ...], dtype: DType) -> Buffer:
+        """Memory for a value, its contents undefined."""
+        ...
+
+    def copy_in(self, array: np.ndarray[Any, Any], dtype: DType) -> Buffer:
+        """A buffer with a host array's value (host storage of the dtype); it may share memory with the array."""
+        ...
+
+    def copy_out(self, buffer: Buffer) -> np.ndarray[Any, Any]:
+        """The value as a host array, which may share memory with the buffer and must not be written to."""
+        ...
+
+    def synchronize(self) -> None:
+        """Wait until everything that was started is done."""
+        ...
+
+
+_backends: dict[str, Backend] = {}
+
+
+def register_backend(backend: Backend) -> Backend:
+    """Make a backend available under its name."""
+    _backends[backend.name] = backend
+    return backend
+
+
+def get_backend(name: str) -> Backend:
+    """The backend of that name."""
+    try:
+        return _backends[name]
+    except KeyError:
+        raise ArgumentError(f"no backend is called {name!r}", hint=f"there are {', '.join(sorted(_backends))}") from None

@@ -1,0 +1,138 @@
+"""Every error that a user can cause. Each names what failed, the rule, the user's own line and, where one is likely, a fix.
+
+Read next: `ir/source.py` finds the user's line.
+"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from pathlib import Path
+
+_PACKAGE = str(Path(__file__).resolve().parent)
+_internal: dict[object, bool] = {}  # code object -> does it belong to onegraph itself?
+
+
+def is_internal(code: object) -> bool:
+    """Whether a code object belongs to onegraph itself rather than to the user's program."""
+    known = _internal.get(code)
+    if known is None:
+        name = getattr(code, "co_filename", "")
+        known = _internal[code] = name.startswith((_PACKAGE, "<frozen", "<onegraph"))
+    return known
+
+
+def user_location() -> tuple[str, int] | None:
+    """File and line of the innermost frame that is not ours, or None."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if not is_internal(frame.f_code):
+            return frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+def describe_location(location: tuple[str, int] | None) -> str:
+    """`train.py:12  h = x @ w1`, with a short file name; empty when the location is unknown."""
+    if location is None:
+        return ""
+    filename, line = location
+    text = linecache.getline(filename, line).strip()
+    return f"{Path(filename).name}:{line}" + (f"  {text}" if text else "")
+
+
+class OneGraphError(RuntimeError):
+    """Base of all errors that onegraph raises on purpose.
+
+    Args:
+        message: what went wrong, with shapes, dtypes and the rule.
+        hint: a likely fix, shown on its own line.
+        location: (file, line) to blame; found from the call stack when not given.
+    """
+
+    def __init__(self, message: str = "", *, hint: str | None = None, location: tuple[str, int] | None = None) -> None:
+        self.message = message
+        self.hint = hint
+        self.location = location if location is not None else user_location()
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        lines = [self.message]
+        where = describe_location(self.location)
+        if where:
+            lines.append(f"  at {where}")
+        if self.hint:
+            lines.append(f"  {self.hint}")
+        return "\n".join(lines)
+
+
+class ShapeError(OneGraphError, ValueError):
+    """Shapes that do not fit the rule of an op."""
+
+
+class DTypeError(OneGraphError, TypeError):
+    """Element types that an op cannot take."""
+
+
+class ArgumentError(OneGraphError, ValueError):
+    """An argument with a value outside what the function accepts."""
+
+
+class ArgumentTypeError(OneGraphError, TypeError):
+    """An argument of a kind that the function does not take."""
+
+
+class OutOfRangeError(OneGraphError, IndexError):
+    """An index or a dimension outside the valid range."""
+
+
+class GradientError(OneGraphError):
+    """A gradient was asked for that does not exist."""
+
+
+class GraphError(OneGraphError, ValueError):
+    """A graph that breaks a rule of the IR, or a text that does not parse as one."""
+
+
+class TraceError(OneGraphError, TypeError):
+    """Python asked for a value while a function was traced, when there is none yet."""
+
+
+class FeedError(OneGraphError, ValueError):
+    """A Session or a saved model was run with missing, unknown or misshapen inputs."""
+
+
+class UninitializedError(OneGraphError):
+    """A variable was read before it was given a value."""
+
+
+class StateError(OneGraphError):
+    """Saved state (state_dict, checkpoint, model) that does not fit what it is loaded into."""
+
+
+class StorageError(OneGraphError, OSError):
+    """A file that cannot be written, or that is missing, truncated, corrupt or unsafe."""
+
+
+class DataError(OneGraphError, ValueError):
+    """Input data that cannot be read or does not fit the model."""
+
+
+class NotFiniteError(OneGraphError, ArithmeticError):
+    """A NaN or an infinity where training cannot go on."""
+
+
+class DivisionError(OneGraphError, ZeroDivisionError):
+    """An integer was divided by zero while a graph ran."""
+
+
+class OutOfMemoryError(OneGraphError, MemoryError):
+    """There is no memory for a result."""
+
+
+class DeviceError(OneGraphError):
+    """A device that this machine, or this build, does not have."""
+
+
+class UnsupportedError(OneGraphError, NotImplementedError):
+    """A feature that onegraph leaves out on purpose; the message says why and what to do instead."""

@@ -1,0 +1,131 @@
+"""What the define-by-run front end knows beside its tensors: gradient mode, tracing, and tensors that wait to be computed."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from onegraph.ir.node import Node
+
+if TYPE_CHECKING:
+    from onegraph.frontend.function import Trace
+    from onegraph.frontend.tensor import Tensor
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Mode(threading.local):
+    """Settings of the running thread."""
+
+    gradients: bool = True
+    """Whether operations on tensors that require gradients give tensors that do."""
+    trace: Trace | None = None
+    """The function that is being traced, if any."""
+
+
+mode = Mode()
+
+leaves: weakref.WeakValueDictionary[Node, Tensor] = weakref.WeakValueDictionary()
+"""Tensors that collect gradients, by the node that stands for them."""
+
+_waiting: dict[int, weakref.ref[Tensor]] = {}
+"""Tensors whose value must be computed with the next plan: written in place, gradients, losses after backward."""
+
+recorded = 0
+"""Operations recorded since something was last computed."""
+
+
+def wait_for(tensor: Tensor) -> None:
+    """Compute this tensor with the next plan, whatever is looked at then."""
+    _waiting[id(tensor)] = weakref.ref(tensor)
+
+
+def take_waiting() -> list[Tensor]:
+    """The tensors that wait and are still alive; they wait no longer."""
+    found = [t for t in (r() for r in _waiting.values()) if t is not None]
+    _waiting.clear()
+    return found
+
+
+class _GradientMode(contextlib.ContextDecorator):
+    """Base of `no_grad` and `enable_grad`: a context manager and a decorator."""
+
+    wanted = False
+
+    def __init__(self, function: Callable[..., Any] | None = None) -> None:
+        self.before: list[bool] = []
+        self.function = function
+        if function is not None:
+            functools.update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.function is not None:  # used as @no_grad without parentheses
+            with type(self)():
+                return self.function(*args, **kwargs)
+        return super().__call__(*args, **kwargs)
+
+    def __enter__(self) -> None:
+        self.before.append(mode.gradients)
+        mode.gradients = self.wanted
+
+    def __exit__(self, *exception: object) -> None:
+        mode.gradients = self.before.pop()
+
+
+class no_grad(_GradientMode):
+    """Within this context, or in a function that it decorates, no gradients are recorded.
+
+    >>> import onegraph as og
+    >>> w = og.ones(2, requires_grad=True)
+    >>> with og.no_grad():
+    ...     (w * 2).requires_grad
+    False
+    """
+
+
+class enable_grad(_GradientMode):
+    """Within this context gradients are recorded, also inside `no_grad`."""
+
+    wanted = True
+
+
+class inference_mode(_GradientMode):
+    """As `no_grad`; `inference_mode(False)` does nothing."""
+
+    def __init__(self, mode: Any = True) -> None:
+        super().__init__(mode if callable(mode) else None)
+        self.wanted = mode is False
+
+
+class set_grad_enabled(_GradientMode):
+    """Record gradients or not, as a context or at once."""
+
+    def __init__(self, mode_: bool) -> None:
+        super().__init__()
+        self.wanted = bool(mode_)
+        self.at_once = mode.gradients
+        mode.gradients = self.wanted
+
+    def __enter__(self) -> None:
+        self.before.append(self.at_once)
+        mode.gradients = self.wanted
+
+
+def is_grad_enabled() -> bool:
+    """Whether gradients are recorded now."""
+    return mode.gradients
+
+
+@contextlib.contextmanager
+def tracing(trace: Trace | None) -> Iterator[None]:
+    """Record operations into a trace."""
+    before = mode.trace
+    mode.trace = trace
+    try:
+        yield
+    finally:
+        mode.trace = before

@@ -1,0 +1,93 @@
+"""Plans: a graph compiled by the pipeline and a backend, ready to run, remembered by structure.
+
+Read next: `realize.py`, which finds the plan for what a define-by-run program asks to see.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import onegraph.backends.reference  # noqa: F401  registers the backend
+from onegraph.backends.contract import Backend, Buffer, Executable, get_backend
+from onegraph.config import settings
+from onegraph.ir.node import Graph
+from onegraph.passes.pipeline import optimize
+
+
+def current_backend() -> Backend:
+    """The backend that the settings choose."""
+    return get_backend(settings.backend)
+
+
+class Plan:
+    """A compiled graph.
+
+    Attributes:
+        graph: what was compiled, after the passes.
+        runs: how often it ran.
+    """
+
+    def __init__(self, graph: Graph, backend: Backend) -> None:
+        self.graph = optimize(graph)
+        self.executable: Executable = backend.compile(self.graph)
+        self.backend = backend
+        self.runs = 0
+
+    def run(self, inputs: Sequence[Buffer]) -> list[Buffer]:
+        """Compute the outputs from the inputs, both in the order of the graph."""
+        self.runs += 1
+        return self.executable.run(inputs)
+
+
+class PlanCache:
+    """Plans by key, the least recently used going first; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[Any, Any] = OrderedDict()
+        self._lock = threading.Lock()
+        self.hits = 0
+        self.misses = 0
+
+    def get(self, key: Any) -> Any:
+        """The entry of a key, or None."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None:
+                self.misses += 1
+            else:
+                self.hits += 1
+                self._entries.move_to_end(key)
+            return entry
+
+    def put(self, key: Any, entry: Any) -> None:
+        """Remember an entry."""
+        with self._lock:
+            self._entries[key] = entry
+            while len(self._entries) > settings.plan_cache_size:
+                self._entries.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()
+            self.hits = self.misses = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+plans = PlanCache()
+
+
+def plan_for(graph: Graph) -> Plan:
+    """The plan of a graph, compiled when no graph of the same structure was compiled before."""
+    backend = current_backend()
+    key = (backend.name, graph)
+    plan: Plan | None = plans.get(key)
+    if plan is None:
+        plan = Plan(graph, backend)
+        plans.put(key, plan)
+    return plan
