@@ -81,7 +81,7 @@ def _adaptive_avg_pool(op: str, rank: int, input: Any, output_size: Any) -> Node
 
 
 def _windows_of(x: Node, dim: int, count: Size, window: int) -> Node:
-    """The windows along one dimension side by side, short ones padded with the lowest value; a new last dimension."""
+    """The windows along one dimension in a new last dimension, short ones padded with the lowest value."""
     size = x.shape[dim]
     parts = []
     order = (*(d for d in range(len(x.shape)) if d != dim), dim)

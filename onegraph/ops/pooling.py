@@ -1,7 +1,7 @@
 """Pooling over windows: maximum, average and power mean, in 1 to 3 dimensions; `unfold` and `fold`.
 
-All of it is composed: `windows` lays the windows out, an ordinary reduction does the rest, and the gradient
-comes back through the overlap-add of `windows.py`. `adaptive_pooling.py` has the pools of a given output size.
+All of it is composed: `windows` lays the windows out, an ordinary reduction does the rest, and the
+gradient comes back through the overlap-add of `windows.py`. `adaptive_pooling.py` has the pools of a given output size.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _arguments(op: str, rank: int, kernel: Any, stride: Any, padding: Any, dilat
     for k, s, p, d in zip(sizes, strides, pads, dilations, strict=True):
         if k < 1 or s < 1 or d < 1:
             raise ArgumentError(
-                f"{op}: kernel size {sizes}, stride {strides}, dilation {dilations} must be at least 1"
+                f"{op}: kernel {sizes}, stride {strides}, dilation {dilations} must be at least 1"
             )
         if not 0 <= p <= (d * (k - 1) + 1) // 2:
             raise ArgumentError(
@@ -109,7 +109,7 @@ def _pad_for_windows(
 
 
 def maximum_of_windows(w: Node, window_dims: int) -> tuple[Node, Node]:
-    """The maximum over the last dimensions and where it is among them; the gradient goes to the first maximum."""
+    """The maximum over the last dimensions, and where it is; the gradient goes to the first maximum."""
     lead = w.shape[: len(w.shape) - window_dims]
     flat = reshape_to(w, (*lead, numel(w.shape[len(lead) :])))
     found = ARGMAX(flat, dim=len(lead), keepdim=True)
@@ -469,8 +469,8 @@ def fold(
         x.shape[2], math.prod(counts)
     ):
         raise ShapeError(
-            f"fold: input {show(x.shape)}: the columns must be a multiple of the window {sizes} long, and there "
-            f"must be {counts[0]} * {counts[1]} of them for output size {size}"
+            f"fold: input {show(x.shape)}: the columns must be a multiple of the window {sizes} long, and "
+            f"there must be {counts[0]} * {counts[1]} of them for output size {size}"
         )
     channels = x.shape[1] // math.prod(sizes)
     w = PERMUTE(reshape_to(x, (x.shape[0], channels, *sizes, *counts)), dims=(0, 1, 4, 5, 2, 3))
