@@ -1,0 +1,90 @@
+"""Input pipelines: data sets, samplers, the loader, file formats, augmentation. Start with README.md."""
+
+from onegraph.data.array import ImageArrays, ImageClassificationData, arrays_from
+from onegraph.data.augment import (
+    Augmented,
+    Compose,
+    Normalize,
+    RandomAffine,
+    RandomCrop,
+    RandomHorizontalFlip,
+    RandomRotation,
+    RandomShift,
+)
+from onegraph.data.collate import default_collate, default_convert, numpy_collate
+from onegraph.data.dataset import (
+    ChainDataset,
+    ConcatDataset,
+    Dataset,
+    IterableDataset,
+    StackDataset,
+    Subset,
+    TensorDataset,
+    random_split,
+)
+from onegraph.data.digits import digits_split, load_digits, stratified_split, upscale
+from onegraph.data.folder import ImageFolder, check_same_classes
+from onegraph.data.idx import IdxFolder, load_idx_folder, read_idx, write_idx
+from onegraph.data.images import load_image
+from onegraph.data.loader import DataLoader
+from onegraph.data.philox import RandomStream
+from onegraph.data.resize import resize_bilinear
+from onegraph.data.sampler import (
+    BatchSampler,
+    DistributedSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
+from onegraph.data.worker import WorkerError, WorkerInfo, get_worker_info
+
+__all__ = [
+    "Augmented",
+    "BatchSampler",
+    "ChainDataset",
+    "Compose",
+    "ConcatDataset",
+    "DataLoader",
+    "Dataset",
+    "DistributedSampler",
+    "IdxFolder",
+    "ImageArrays",
+    "ImageClassificationData",
+    "ImageFolder",
+    "IterableDataset",
+    "Normalize",
+    "RandomAffine",
+    "RandomCrop",
+    "RandomHorizontalFlip",
+    "RandomRotation",
+    "RandomSampler",
+    "RandomShift",
+    "RandomStream",
+    "Sampler",
+    "SequentialSampler",
+    "StackDataset",
+    "Subset",
+    "SubsetRandomSampler",
+    "TensorDataset",
+    "WeightedRandomSampler",
+    "WorkerError",
+    "WorkerInfo",
+    "arrays_from",
+    "check_same_classes",
+    "default_collate",
+    "default_convert",
+    "digits_split",
+    "get_worker_info",
+    "load_digits",
+    "load_idx_folder",
+    "load_image",
+    "numpy_collate",
+    "random_split",
+    "read_idx",
+    "resize_bilinear",
+    "stratified_split",
+    "upscale",
+    "write_idx",
+]

@@ -1,0 +1,5 @@
+"""Names where PyTorch users look for them. Read next: `data.py`."""
+
+from onegraph.utils import data
+
+__all__ = ["data"]
