@@ -44,7 +44,9 @@ def _check_bounds(op: str, shape: Sequence[int], indices: Sequence[Array], dim: 
     for at, index in enumerate(indices, dim):
         if index.size and (index.min() < 0 or index.max() >= shape[at]):
             bad = index[(index < 0) | (index >= shape[at])].flat[0]
-            raise OutOfRangeError(f"{op}: index {bad} is out of range for size {shape[at]} of dimension {at} of {show(shape)}")
+            raise OutOfRangeError(
+                f"{op}: index {bad} is out of range for size {shape[at]} of dimension {at} of {show(shape)}"
+            )
 
 
 def _place(indices: Sequence[Array], dim: int) -> Any:
@@ -153,12 +155,8 @@ def _multiply_gradient(n: Node, g: Node, base: Node, indices: list[Node], update
     """Each factor gets g times the product of all the other factors of its place, also where some of them are 0."""
     zero, one = constant(0, g.dtype), constant(1, g.dtype)
     base_is_zero, update_is_zero = EQ(base, zero), EQ(updates, zero)
-    count = _scatter_like(
-        n, CAST(base_is_zero, dtype=int64), indices, CAST(update_is_zero, dtype=int64), "add"
-    )
-    product = _scatter_like(
-        n, WHERE(base_is_zero, one, base), indices, WHERE(update_is_zero, one, updates), "multiply"
-    )
+    count = _scatter_like(n, CAST(base_is_zero, dtype=int64), indices, CAST(update_is_zero, dtype=int64), "add")
+    product = _scatter_like(n, WHERE(base_is_zero, one, base), indices, WHERE(update_is_zero, one, updates), "multiply")
 
     def others(factor: Node, is_zero: Node, zeros: Node, nonzero_product: Node) -> Node:
         safe = WHERE(is_zero, one, factor)
@@ -210,11 +208,11 @@ SCATTER = register(
 def _set_slice_rule(
     x: Node, value: Node, *, starts: tuple[Size, ...], stops: tuple[Size, ...], steps: tuple[int, ...]
 ) -> tuple[Shape, DType]:
-    from onegraph.ops.movement import _slice_rule
-
-    wanted, _ = _slice_rule(x, starts=starts, stops=stops, steps=steps)
+    wanted, _ = SLICE.rule(x, starts=starts, stops=stops, steps=steps)
     if not same_shape(value.shape, wanted):
-        raise ShapeError(f"set_slice: the value for this part of {show(x.shape)} must be {show(wanted)}, got {show(value.shape)}")
+        raise ShapeError(
+            f"set_slice: the value for this part of {show(x.shape)} must be {show(wanted)}, got {show(value.shape)}"
+        )
     return x.shape, check_same_dtype("set_slice", x, value)
 
 
@@ -249,5 +247,3 @@ def wrap(index: Node, size: Size) -> Node:
     """Negative indices counted from the end."""
     negative = LT(index, constant(0, index.dtype))
     return WHERE(negative, ADD(index, constant(size, index.dtype)), index)
-
-

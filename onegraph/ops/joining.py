@@ -65,7 +65,9 @@ def stack(tensors: Any, dim: int = 0) -> Node:
             a != b and not isinstance(a, Dim) and not isinstance(b, Dim)
             for a, b in zip(node.shape, nodes[0].shape, strict=True)
         ):
-            raise ShapeError(f"stack: shapes must be equal, tensor 0 is {show(nodes[0].shape)}, tensor {i} is {show(node.shape)}")
+            raise ShapeError(
+                f"stack: shapes must be equal, tensor 0 is {show(nodes[0].shape)}, tensor {i} is {show(node.shape)}"
+            )
     at = normalize_dim("stack", dim, len(nodes[0].shape) + 1)
     return concat([unsqueeze(n, at) for n in nodes], at)
 
@@ -214,10 +216,14 @@ def _split_along(op: str, input: Any, indices_or_sections: Any, dim: int, rank: 
     if len(x.shape) < rank:
         raise ShapeError(f"{op}: needs at least {rank} dimensions, got {show(x.shape)}")
     size = x.shape[dim]
-    if isinstance(indices_or_sections, int) and isinstance(size, int) and (
-        indices_or_sections < 1 or size % indices_or_sections
+    if (
+        isinstance(indices_or_sections, int)
+        and isinstance(size, int)
+        and (indices_or_sections < 1 or size % indices_or_sections)
     ):
-        raise ShapeError(f"{op}: dimension {dim} of {show(x.shape)} cannot be split into {indices_or_sections} equal parts")
+        raise ShapeError(
+            f"{op}: dimension {dim} of {show(x.shape)} cannot be split into {indices_or_sections} equal parts"
+        )
     return tensor_split(x, indices_or_sections, dim)
 
 
@@ -268,7 +274,9 @@ def narrow(input: Any, dim: int, start: Any, length: Size) -> Node:
     if not isinstance(first, Dim) and first < 0:
         first = size + first
     if first < 0 or length < 0 or first + length > size:
-        raise OutOfRangeError(f"narrow: start {start} and length {length} do not fit size {size} of dimension {at} of {show(x.shape)}")
+        raise OutOfRangeError(
+            f"narrow: start {start} and length {length} do not fit size {size} of dimension {at} of {show(x.shape)}"
+        )
     return slice_dim(x, at, first, first + length)
 
 

@@ -52,7 +52,10 @@ class _Part:
         if self.is_all_of(x):
             return reshape_to(value, x.shape)
         sizes = tuple(
-            [(stop - start + step - 1) // step for start, stop, step in zip(self.starts, self.stops, self.steps, strict=True)]
+            [
+                (stop - start + step - 1) // step
+                for start, stop, step in zip(self.starts, self.stops, self.steps, strict=True)
+            ]
         )
         y = reshape_to(value, sizes)
         y = FLIP(y, dims=self.flipped) if self.flipped else y
@@ -127,7 +130,9 @@ def _expand_ellipsis(x: Node, items: list[Any]) -> list[Any]:
         raise OutOfRangeError("x[...]: an index can have only one ellipsis (...)")
     missing = len(x.shape) - used
     if missing < 0:
-        raise OutOfRangeError(f"x[...]: too many indices: {show(x.shape)} has {len(x.shape)} dimensions, {used} are indexed")
+        raise OutOfRangeError(
+            f"x[...]: too many indices: {show(x.shape)} has {len(x.shape)} dimensions, {used} are indexed"
+        )
     at = ellipses[0] if ellipses else len(items)
     return items[:at] + [slice(None)] * missing + items[at + 1 :]
 
@@ -190,7 +195,9 @@ def _checked_int(index: Size, size: Size, dim: int, x: Node) -> Size:
     if isinstance(index, Dim) or isinstance(size, Dim):
         return size + index if not isinstance(index, Dim) and index < 0 else index
     if not -size <= index < size:
-        raise OutOfRangeError(f"x[...]: index {index} is out of range for size {size} of dimension {dim} of {show(x.shape)}")
+        raise OutOfRangeError(
+            f"x[...]: index {index} is out of range for size {size} of dimension {dim} of {show(x.shape)}"
+        )
     return index % size
 
 
@@ -257,7 +264,9 @@ def _as_index(picker: Picker, size: Size, dim: int, shape: Shape) -> Node:
         return wrap(numpy_constant(places), size) if places.size and places.min() < 0 else numpy_constant(places)
     bad = places[(places < -size) | (places >= size)]
     if bad.size:
-        raise OutOfRangeError(f"x[...]: index {bad.flat[0]} is out of range for size {size} of dimension {dim} of {show(shape)}")
+        raise OutOfRangeError(
+            f"x[...]: index {bad.flat[0]} is out of range for size {size} of dimension {dim} of {show(shape)}"
+        )
     return numpy_constant(np.where(places < 0, places + size, places))
 
 
@@ -322,7 +331,8 @@ def fit(value: Node, shape: Shape) -> Node:
         return value
     lead = len(shape) - len(value.shape)
     if lead < 0 or not all(
-        a == 1 or a == b or isinstance(a, Dim) or isinstance(b, Dim) for a, b in zip(value.shape, shape[lead:], strict=True)
+        a == 1 or a == b or isinstance(a, Dim) or isinstance(b, Dim)
+        for a, b in zip(value.shape, shape[lead:], strict=True)
     ):
         raise ShapeError(f"x[...] = value: a value of shape {show(value.shape)} does not broadcast to {show(shape)}")
     return expand_to(value, shape)
