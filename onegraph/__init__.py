@@ -7,8 +7,9 @@
 Read next: `frontend/tensor.py` (what a Tensor is), `ops/record.py` (what an op is), `runtime/realize.py` (how values are computed).
 """
 
-from onegraph.frontend import *  # noqa: F403
-from onegraph.frontend import __all__ as _frontend_all
+from onegraph import frontend as _frontend
+
+globals().update(_frontend.EXPORTS)
 
 __version__ = "0.1.0"
-__all__ = [*_frontend_all, "__version__"]
+__all__ = [*_frontend.EXPORTS, "__version__"]

@@ -289,7 +289,27 @@ def _recomputed(output: Node) -> Node:
     return with_gradient(output, sources, rule)
 
 
+class GradientFunction:
+    """What a tensor's `grad_fn` shows: the operation that made it."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def name(self) -> str:
+        """As `MulBackward`."""
+        return "".join(part.capitalize() for part in self.node.op.split("_")) + "Backward"
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+
+def _grad_fn(self: Tensor) -> GradientFunction | None:
+    """The operation that made this tensor, where it records gradients; None for leaves."""
+    return None if self.is_leaf else GradientFunction(self._node)
+
+
 def install() -> None:
     """Give Tensor the methods that are defined here."""
     Tensor.retain_grad = retain_grad  # type: ignore[attr-defined]
     Tensor.register_hook = register_hook  # type: ignore[attr-defined]
+    Tensor.grad_fn = property(_grad_fn)  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from onegraph.frontend.tensor import Tensor, tensor_from_array, wrap
 from onegraph.frontend.views import make_view
 from onegraph.ir.dtype import bool_, from_numpy
 from onegraph.ir.node import Node
-from onegraph.ops import binary, contraction, elementwise, indexing
+from onegraph.ops import binary, contraction, elementwise, subscript
 
 
 def _operand(value: Any, beside: Node) -> Any:
@@ -125,9 +125,9 @@ def _getitem(self: Tensor, index: Any) -> Tensor:
     if mode.trace is not None:
         mode.trace.seen(self)
     nodes = _slice_bounds(index_nodes(index))
-    result = wrap(indexing.get_item(self.node, nodes), self._requires_grad)
+    result = wrap(subscript.get_item(self.node, nodes), self._requires_grad)
     if _is_basic(nodes):
-        make_view(self, result, lambda node: indexing.get_item(node, nodes))
+        make_view(self, result, lambda node: subscript.get_item(node, nodes))
     return result
 
 
@@ -151,7 +151,7 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
     written = _operand(value, self.node)
     if written is None:
         written = Tensor(value, dtype=self.dtype)._node
-    node = indexing.set_item(self.node, nodes, written)
+    node = subscript.set_item(self.node, nodes, written)
     self._assign(node)
     if requires_grad and mode.gradients:
         self._requires_grad = True

@@ -4,22 +4,56 @@ Importing this package fills the tables `OPS` (primitives) and `PUBLIC` (functio
 """
 
 from onegraph.ops import (
+    activation,
     adaptive_pooling,
     binary,
     contraction,
+    control,
+    control_functions,
     convolution,
     convolution_functions,
+    custom,
+    distributions,
+    dropout,
     elementwise,
+    indexing,
+    joining,
+    layout,
     leaf,
+    mathematics,
     movement,
     pooling,
+    quantiles,
+    random,
     reduction,
     scan,
+    softmax,
+    sorting,
+    special,
+    statistics,
+    subscript,
+    variance,
     windows,
 )
 from onegraph.ops.public import PUBLIC, Public, public
 from onegraph.ops.record import OPS, Kind, Op, Sample, check_rule, record_of
 
-FAMILIES = (leaf, elementwise, binary, movement, reduction, scan, contraction, windows, convolution)
+FAMILIES = (
+    leaf,
+    elementwise,
+    binary,
+    movement,
+    reduction,
+    scan,
+    sorting,
+    contraction,
+    windows,
+    convolution,
+    indexing,
+    random,
+    control,
+    custom,
+)
+"""The files that hold primitives."""
 
 __all__ = ["FAMILIES", "OPS", "PUBLIC", "Kind", "Op", "Public", "Sample", "check_rule", "public", "record_of"]
