@@ -208,7 +208,7 @@ def result_type(tensors: Iterable[tuple[DType, bool]], scalars: Iterable[Any] = 
 
 def bfloat16_to_float32(bits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """uint16 storage of bfloat16 -> float32, exactly."""
-    return (bits.astype(np.uint32) << 16).view(np.float32)
+    return np.asarray(bits.astype(np.uint32) << 16).view(np.float32)
 
 
 def float32_to_bfloat16(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
