@@ -10,7 +10,7 @@ from typing import Any
 from onegraph.errors import ArgumentError, DTypeError, ShapeError
 from onegraph.ir.dim import Size
 from onegraph.ir.dtype import float32, float64, int64
-from onegraph.ir.node import Node
+from onegraph.ir.node import Node, Shape
 from onegraph.ops.binary import AND, EQ, FLOOR_DIV, GE, GT, LE, MAXIMUM, MINIMUM, SUB, add, div, mul, sub
 from onegraph.ops.elementwise import CAST, CEIL, FLOOR, ISNAN, LOGICAL_NOT, ROUND, WHERE, cast, detach
 from onegraph.ops.leaf import constant, iota
@@ -33,7 +33,7 @@ def _missing(x: Node, dim: int) -> Node:
 
 
 def _median_position(x: Node, dim: int, ignore_nan: bool) -> Node:
-    """Where the lower median is in sorted order (the dimension is kept); the first NaN, unless they are ignored."""
+    """Where the lower median is in sorted order, the dimension kept; the first NaN, unless they are ignored."""
     missing = _missing(x, dim)
     size = constant(x.shape[dim], int64)
     present = SUB(expand_to(size, missing.shape), missing)
@@ -51,9 +51,7 @@ def _median(op: str, input: Any, dim: int | None, keepdim: bool, ignore_nan: boo
     if x.shape[place] == 0:
         if whole and x.dtype.is_floating_point:
             return constant(float("nan"), x.dtype)
-        raise ShapeError(
-            f"{op}: {show(node.shape)} has no elements along dimension {place}, so there is no result"
-        )
+        raise ShapeError(f"{op}: {show(node.shape)} has no elements along dimension {place}, so there is no result")
     order = ARGSORT(x, dim=place, descending=False)
     index = take_along(order, _median_position(x, place, ignore_nan), place)
     shape = () if whole else reduced_shape(node.shape, (place,), keepdim)
@@ -123,9 +121,7 @@ def _check_quantile(op: str, x: Node, q: Any, interpolation: str) -> Node:
     if x.dtype not in (float32, float64):
         raise DTypeError(f"{op}: needs float32 or float64, got {x.dtype.name}")
     if interpolation not in INTERPOLATIONS:
-        raise ArgumentError(
-            f"{op}: interpolation must be one of {', '.join(INTERPOLATIONS)}, got {interpolation!r}"
-        )
+        raise ArgumentError(f"{op}: interpolation must be one of {', '.join(INTERPOLATIONS)}, got {interpolation!r}")
     if isinstance(q, (int, float)) and not 0 <= q <= 1:
         raise ArgumentError(f"{op}: a fraction must be within 0 and 1, got {q}")
     fractions = cast(q, x.dtype) if isinstance(q, Node) else as_node(q, x.dtype)
@@ -142,8 +138,9 @@ def _quantile(
     rank = len(node.shape)
     place = 0 if dim is None else normalize_dim(op, dim, rank)
     # The dimension goes last, so that the fractions can take its place.
+    kept: Shape = tuple(1 for _ in node.shape)
     if dim is None or not rank:
-        x, kept = RESHAPE(node, shape=(node.size,)), tuple(1 for _ in node.shape)
+        x = RESHAPE(node, shape=(node.size,))
     else:
         x = PERMUTE(node, dims=(*(i for i in range(rank) if i != place), place))
         kept = reduced_shape(node.shape, (place,), True)

@@ -1,4 +1,4 @@
-"""Sorting along one dimension. The one primitive is `argsort`; values are gathered by it, which gives their gradient.
+"""Sorting along one dimension, from one primitive, `argsort`; gathering by it gives values their gradient.
 
 Sorting is always stable, and a NaN is larger than every number.
 Read next: `statistics.py` (median and quantile), `indexing.py` (gather).
@@ -191,7 +191,7 @@ def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Values
 
 
 def at_position(x: Node, dim: int, position: Size) -> tuple[Node, Node]:
-    """The element at a position of the sorted order along a dimension, and its index; the dimension is kept."""
+    """The element at a position of the sorted order along a dimension, and its index, the dimension kept."""
     order = slice_dim(ARGSORT(x, dim=dim, descending=False), dim, position, position + 1)
     return take_along(x, order, dim), order
 

@@ -10,11 +10,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from onegraph.errors import ArgumentError, DTypeError, ShapeError
-from onegraph.ir.dim import Dim, Size
+from onegraph.errors import ArgumentError, DTypeError
+from onegraph.ir.dim import Size
 from onegraph.ir.dtype import DType, bfloat16, bool_, float16, float32, uint8
 from onegraph.ir.node import Node
-from onegraph.ops.binary import DIV, EQ, MUL, NE, SUB, add, div, maximum, minimum, mul, pow, sub
+from onegraph.ops.binary import DIV, EQ, MUL, NE, SUB, add, maximum, minimum, pow, sub
 from onegraph.ops.elementwise import (
     ABS,
     CAST,
@@ -28,11 +28,10 @@ from onegraph.ops.elementwise import (
     cast,
     detach,
     to_bool,
-    to_float,
 )
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import RESHAPE, full, reshape_to
-from onegraph.ops.promotion import as_node, optional_cast, promote
+from onegraph.ops.promotion import as_node, optional_cast, promote, to_float
 from onegraph.ops.public import public
 from onegraph.ops.record import Op
 from onegraph.ops.reduction import ARGMAX, ARGMIN, MAX, MIN, PROD, SUM, reduced_shape
@@ -249,7 +248,7 @@ def max(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None
 
     Args:
         input: tensor of any shape.
-        dim: None for the largest of all; an int for the largest along that dimension; a tensor to compare with.
+        dim: None for the largest of all; an int for the largest along a dimension; a tensor to compare with.
         keepdim: keep the dimension, with size 1.
         other: a tensor to compare with.
 
@@ -266,7 +265,7 @@ def max(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None
 
 @public()
 def min(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Node | ValuesIndices:
-    """The smallest element of all; along a dimension, with its index; or the smaller of two tensors. See `max`."""
+    """The smallest element of all; along a dimension, with its index; or the smaller of two. See `max`."""
     return _extreme(MIN, ARGMIN, minimum, input, dim, keepdim, other)
 
 
@@ -322,16 +321,14 @@ def logsumexp(input: Any, dim: Dims, keepdim: bool = False) -> Node:
 
 
 def vector_norm(x: Node, p: float, dim: Dims = None, keepdim: bool = False) -> Node:
-    """(sum |x|^p)^(1/p) over dimensions; the largest or smallest |x| for p = inf or -inf, the count for p = 0.
+    """(sum |x|^p)^(1/p) over dimensions; the largest (smallest) |x| for p = inf (-inf), the count for p = 0.
 
     The gradient at a norm of 0 is 0.
     """
     dims = dims_of("norm", x, dim)
     wide = widened(floating("norm", x))
     if p == 0:
-        return cast(
-            sum(CAST(NE(wide, constant(0, wide.dtype)), dtype=wide.dtype), dims or None, keepdim), x.dtype
-        )
+        return cast(sum(CAST(NE(wide, constant(0, wide.dtype)), dtype=wide.dtype), dims or None, keepdim), x.dtype)
     if math.isinf(p):
         if count_along(x, dims) == 0 and p > 0:
             return full(reduced_shape(x.shape, dims, keepdim), 0.0, x.dtype)

@@ -12,10 +12,10 @@ from onegraph.ir.dim import Dim
 from onegraph.ir.node import Node
 from onegraph.ops.binary import DIV, EQ, MUL, SUB, clamp, div, maximum, mul, sub
 from onegraph.ops.contraction import MATMUL, transpose_last
-from onegraph.ops.elementwise import WHERE, cast, to_float
+from onegraph.ops.elementwise import WHERE, cast
 from onegraph.ops.leaf import constant, iota
 from onegraph.ops.movement import RESHAPE, reshape_to
-from onegraph.ops.promotion import as_node
+from onegraph.ops.promotion import as_node, to_float
 from onegraph.ops.public import public
 from onegraph.ops.reduction import SUM
 from onegraph.ops.shapes import show
@@ -143,9 +143,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
     weights = None
     for w in (fweights, aweights):
         if w is not None:
-            weights = (
-                cast(as_node(w), x.dtype) if weights is None else mul(weights, cast(as_node(w), x.dtype))
-            )
+            weights = cast(as_node(w), x.dtype) if weights is None else mul(weights, cast(as_node(w), x.dtype))
     count: Any = constant(x.shape[1], x.dtype) if weights is None else sum(weights)
     weighted = x if weights is None else mul(x, weights)
     center = div(sum(weighted, 1, True), count)
@@ -162,7 +160,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
 
 @public()
 def corrcoef(input: Any) -> Node:
-    """The correlation coefficients of the rows of a matrix: covariances over standard deviations, within -1 to 1."""
+    """The correlation coefficients of the rows of a matrix: covariances over standard deviations."""
     c = cov(input)
     if not c.shape:
         return div(c, c)

@@ -27,7 +27,7 @@ FEW = 12  # inputs with at most that many elements are checked element by elemen
 class Case:
     """One sample of an op: the node, what it reads, and the arrays to feed.
 
-    `casts` stand between what is fed and what the op reads, so that half precision needs no arrays of its own.
+    `casts` stand between what is fed and what the op reads, so that half precision needs no own arrays.
     """
 
     op: Op
