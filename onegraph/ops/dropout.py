@@ -1,4 +1,5 @@
-"""Dropout and its relatives. Each draws its mask from a key; front ends pass the input on unchanged in evaluation.
+"""Dropout and its relatives. Each draws its mask from a key; front ends pass the input on unchanged in
+evaluation.
 
 Read next: `random.py` (keys and uniform numbers).
 """
@@ -34,9 +35,7 @@ def _kept(key: Node, shape: Shape, p: float) -> Node:
 
 def _feature_shape(op: str, x: Node, leading: int) -> Shape:
     if len(x.shape) < leading:
-        raise ShapeError(
-            f"{op}: needs at least {leading} dimensions (batch, channel, ...), got {show(x.shape)}"
-        )
+        raise ShapeError(f"{op}: needs at least {leading} dimensions (batch, channel, ...), got {show(x.shape)}")
     return (*x.shape[:leading], *[1] * (len(x.shape) - leading))
 
 

@@ -26,7 +26,10 @@ def to_computed(array: Array, dtype: DType) -> Array:
     """Storage of a dtype as references want it: half precision widened to float32."""
     if dtype is bfloat16:
         return bfloat16_to_float32(array)
-    return array.astype(np.float32) if dtype is float16 else array
+    if dtype is float16:
+        widened: Array = array.astype(np.float32)
+        return widened
+    return array
 
 
 def to_stored(array: Any, dtype: DType) -> Array:
@@ -34,7 +37,8 @@ def to_stored(array: Any, dtype: DType) -> Array:
     array = np.asarray(array)
     if dtype is bfloat16:
         return float32_to_bfloat16(array.astype(np.float32, copy=False))
-    return array.astype(dtype.numpy, copy=False)
+    stored: Array = array.astype(dtype.numpy, copy=False)
+    return stored
 
 
 def execute_node(node: Node, arrays: Sequence[Value]) -> Value:
@@ -94,9 +98,7 @@ class Program:
     def __call__(self, arrays: Sequence[Value]) -> list[Array]:
         """The values of the graph's outputs for values of its inputs, all in storage form."""
         if len(arrays) != len(self.graph.inputs):
-            raise GraphError(
-                f"graph {self.graph.name} has {len(self.graph.inputs)} inputs, got {len(arrays)} values"
-            )
+            raise GraphError(f"graph {self.graph.name} has {len(self.graph.inputs)} inputs, got {len(arrays)} values")
         values: list[Any] = [*arrays, *[None] * (self._size - len(arrays))]
         position = len(arrays)
         for node, reads, last in self._steps:

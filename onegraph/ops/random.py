@@ -1,205 +1,50 @@
-"""Random numbers: one primitive, `random_bits`, and the distributions made of it.
+"""Random numbers of all distributions, made of the words of `philox.py`. Every function takes a key first.
 
-The generator is Philox4x32-10, counter-based: a word depends only on the seed, the stream and its position, so
-every target, any number of threads and every way of writing a program gives the same numbers.
-
-A `key` is an int64 node of shape (2,): the seed and the number of the stream. Whoever draws twice must use two
-keys; front ends count the streams of a generator up, and inside a graph `split` and `fold_in` make new keys.
-
-Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
-Read next: `dropout.py`.
+The formulas are written out in the docstrings: they are the same for every target.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from onegraph.errors import ArgumentError, DTypeError, ShapeError
+from onegraph.errors import ArgumentError, DTypeError
 from onegraph.ir.dim import Dim, Size
 from onegraph.ir.dtype import DType, as_dtype, float32, float64, get_default_dtype, int32, int64
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.binary import (
-    ADD, AND, GE, GT, LT, MAXIMUM, MOD, MUL, OR, SHIFT_LEFT, SHIFT_RIGHT, SUB, XOR, add, clamp, div, mul, sub
+    ADD,
+    AND,
+    GE,
+    GT,
+    LT,
+    MAXIMUM,
+    MOD,
+    MUL,
+    SHIFT_RIGHT,
+    SUB,
+    add,
+    clamp,
+    div,
+    mul,
+    sub,
 )  # fmt: skip
 from onegraph.ops.elementwise import COS, ERF, EXP, LOG, LOG1P, NEG, SQRT, WHERE, cast
-from onegraph.ops.leaf import constant, iota
-from onegraph.ops.movement import CONCAT, EXPAND, RESHAPE, check_sizes, expand_to, reshape_to, slice_dim
+from onegraph.ops.leaf import constant
+from onegraph.ops.movement import EXPAND, RESHAPE, reshape_to, slice_dim
+from onegraph.ops.philox import RANDOM_BITS, bits64, fold_in, make_key, split, word_pairs
 from onegraph.ops.promotion import as_node
-from onegraph.ops.record import Array, Kind, Op, Sample, register
 from onegraph.ops.reduction import ARGMAX, SUM
 from onegraph.ops.shapes import normalize_dim, numel, show
-
-ROUNDS = 10
-MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)  # of the paper, table 2
-WEYL = (0x9E3779B9, 0xBB67AE85)  # the golden ratio and sqrt(3) - 1, added to the key from round to round
-_LOW = np.uint64(0xFFFFFFFF)
-_HIGH = np.uint64(32)
-_CHUNK = 1 << 13  # blocks at a time, so that the working arrays stay in the cache
-
-
-def philox(counter: Sequence[Array], key: tuple[int, int]) -> list[Array]:
-    """Philox4x32-10: four words for each counter.
-
-    Args:
-        counter: four uint64 arrays of one shape that hold 32-bit words, lowest word first; they are overwritten.
-        key: two 32-bit words.
-
-    Returns:
-        Four uint64 arrays that hold 32-bit words.
-
-    >>> [hex(int(w)) for w in philox([np.zeros((), np.uint64)[...] for _ in range(4)], (0, 0))]
-    ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
-    """
-    c0, c1, c2, c3 = counter
-    spare0, spare1 = np.empty_like(c0), np.empty_like(c0)
-    k0, k1 = key
-    for _ in range(ROUNDS):
-        np.multiply(c0, np.uint64(MULTIPLIERS[0]), out=spare0)
-        np.multiply(c2, np.uint64(MULTIPLIERS[1]), out=spare1)
-        # The new words are (high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0) of the two products.
-        np.right_shift(spare1, _HIGH, out=c0)
-        c0 ^= c1
-        c0 ^= np.uint64(k0)
-        np.right_shift(spare0, _HIGH, out=c2)
-        c2 ^= c3
-        c2 ^= np.uint64(k1)
-        np.bitwise_and(spare1, _LOW, out=c1)
-        np.bitwise_and(spare0, _LOW, out=c3)
-        k0, k1 = (k0 + WEYL[0]) & 0xFFFFFFFF, (k1 + WEYL[1]) & 0xFFFFFFFF
-    return [c0, c1, c2, c3]
-
-
-def _random_bits_rule(key: Node, *, shape: Shape) -> tuple[Shape, DType]:
-    check_key("random_bits", key)
-    return check_sizes("random_bits", shape), int32
-
-
-def _random_bits_reference(key: Array, *, shape: tuple[int, ...]) -> Array:
-    seed, stream = (int(k) & 0xFFFFFFFFFFFFFFFF for k in key)
-    halves = (seed & 0xFFFFFFFF, seed >> 32)
-    count = math.prod(shape)
-    blocks = -(-count // 4)
-    words = np.empty((blocks, 4), np.uint32)
-    for start in range(0, blocks, _CHUNK):
-        index = np.arange(start, min(start + _CHUNK, blocks), dtype=np.uint64)
-        counter = [
-            index & _LOW,
-            index >> _HIGH,
-            np.full_like(index, stream & 0xFFFFFFFF),
-            np.full_like(index, stream >> 32),
-        ]
-        for i, word in enumerate(philox(counter, halves)):
-            words[start : start + len(index), i] = word
-    return words.reshape(-1)[:count].view(np.int32).reshape(shape)
-
-
-RANDOM_BITS = register(
-    Op(
-        name="random_bits",
-        kind=Kind.RANDOM,
-        doc="Random 32-bit words: Philox4x32-10 with the seed as key; the counter is the block of four words, then the stream.",
-        rule=_random_bits_rule,
-        reference=_random_bits_reference,
-        gradient=None,
-        samples=lambda: [
-            Sample(np.array([seed, stream], np.int64), shape=shape)
-            for seed, stream, shape in (
-                (0, 0, ()),
-                (1, 7, (5,)),
-                (-3, 1 << 40, (2, 3)),
-                (2, 0, (0, 3)),
-                (9, 9, (67,)),
-            )
-        ],
-        dtypes=("int",),
-    )
-)
-
-
-# ---------------------------------------------------------------------------------------------------- keys
-
-
-def make_key(seed: int, stream: int = 0) -> Node:
-    """A constant key; both numbers are taken modulo 2**64.
-
-    >>> make_key(0)
-    <constant i64[2]>
-    """
-    words = [n & 0xFFFFFFFFFFFFFFFF for n in (seed, stream)]
-    return constant(np.array(words, np.uint64).view(np.int64), int64)
-
-
-def check_key(op: str, key: Node) -> None:
-    """A typed error when the node is no key."""
-    if key.dtype is not int64:
-        raise DTypeError(f"{op}: a key is int64 (seed, stream), got {key.dtype.name} {show(key.shape)}")
-    if key.shape != (2,):
-        raise ShapeError(f"{op}: a key has shape (2,), seed and stream; got {show(key.shape)}")
-
-
-_DERIVE = 0x6A09E667F3BCC909  # sqrt(2); keeps derived keys apart from what is drawn with a key itself
-
-
-def _derived(key: Node) -> tuple[Node, Node]:
-    """Two random 64-bit numbers of shape (1,) that belong to a key."""
-    check_key("split", key)
-    mask = constant(np.array([_DERIVE, 0]), int64)
-    words = bits64(XOR(key, mask), (2,))
-    return slice_dim(words, 0, 0, 1), slice_dim(words, 0, 1, 2)
-
-
-def split(key: Node, count: Size) -> Node:
-    """New keys whose numbers have nothing to do with each other's nor with the key's own; (count, 2) int64."""
-    seed, stream = _derived(key)
-    seeds = ADD(expand_to(seed, (count,)), iota(count))
-    return concat_columns(seeds, expand_to(stream, (count,)))
-
-
-def fold_in(key: Node, data: Any) -> Node:
-    """A new key from a key and a number, e.g. of a step or a layer: row `data` of `split(key, ...)`.
-
-    Args:
-        key: int64 of shape (2,).
-        data: an integer, or an integer node without dimensions.
-    """
-    number = as_node(data)
-    if number.shape != () or number.dtype.kind not in ("int", "uint"):
-        raise ArgumentError(f"fold_in: needs one integer, got {number.dtype.name} {show(number.shape)}")
-    seed, stream = _derived(key)
-    return reshape_to(concat_columns(ADD(seed, expand_to(cast(number, int64), (1,))), stream), (2,))
-
-
-def concat_columns(*columns: Node) -> Node:
-    """Vectors as the columns of a matrix."""
-    return CONCAT(*[RESHAPE(c, shape=(*c.shape, 1)) for c in columns], dim=1)
-
-
-# --------------------------------------------------------------------------------------- uniform numbers
-
-
-def bits64(key: Node, shape: Shape) -> Node:
-    """Random 64-bit words, int64. Element i is made of words 2i (low) and 2i + 1 (high)."""
-    low, high = _word_pairs(key, shape)
-    low = AND(cast(low, int64), constant(0xFFFFFFFF, int64))
-    return OR(low, SHIFT_LEFT(cast(high, int64), constant(32, int64)))
-
-
-def _word_pairs(key: Node, shape: Shape) -> tuple[Node, Node]:
-    words = RANDOM_BITS(key, shape=(*shape, 2))
-    last = len(shape)
-    low, high = (reshape_to(slice_dim(words, last, i, i + 1), shape) for i in range(2))
-    return low, high
-
 
 DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 """Binary digits of a uniform number in [0, 1): as many as every number in [0.5, 1) has."""
 
 
-def _dtype(op: str, dtype: Any) -> DType:
+def floating_dtype(op: str, dtype: Any) -> DType:
+    """The dtype, or the default one for None; a typed error when it is no floating one."""
     found = get_default_dtype() if dtype is None else as_dtype(dtype)
     if not found.is_floating_point:
         raise DTypeError(f"{op}: gives floating numbers, not {found.name}")
@@ -207,7 +52,7 @@ def _dtype(op: str, dtype: Any) -> DType:
 
 
 def unit(key: Node, shape: Shape, dtype: DType = float32) -> Node:
-    """Uniform multiples of 2**-24 in [0, 1); of 2**-53 for float64, 2**-11 for float16, 2**-8 for bfloat16."""
+    """Uniform numbers in [0, 1): multiples of 2**-digits, with the DIGITS of the dtype."""
     digits = DIGITS[dtype.name]
     wide = float64 if dtype is float64 else float32
     if dtype is float64:
@@ -226,16 +71,14 @@ def uniform(key: Node, shape: Shape, low: Any = 0.0, high: Any = 1.0, dtype: Any
         low, high: numbers, or nodes that broadcast to the shape; gradients flow to them.
         dtype: a floating dtype, the default one if None.
     """
-    dtype = _dtype("uniform", dtype)
+    dtype = floating_dtype("uniform", dtype)
     u = unit(key, shape, dtype)
     if not isinstance(low, Node) and not isinstance(high, Node):
         if low == 0 and high == 1:
             return u
         if not -math.inf < low <= high < math.inf:
             raise ArgumentError(f"uniform: the bounds must be finite and low <= high, got {low} and {high}")
-    bottom, top = (
-        cast(as_node(b), dtype) if isinstance(b, Node) else constant(b, dtype) for b in (low, high)
-    )
+    bottom, top = (cast(as_node(b), dtype) if isinstance(b, Node) else constant(b, dtype) for b in (low, high))
     x = ADD(MUL(u, sub(top, bottom)), bottom)
     return WHERE(GE(x, top), bottom, x)
 
@@ -270,9 +113,6 @@ def check_probability(op: str, probability: Any) -> None:
         raise ArgumentError(f"{op}: a probability is a number from 0 to 1, got {probability!r}")
 
 
-# ---------------------------------------------------------------------------------------------- integers
-
-
 def randint(key: Node, low: int, high: int, shape: Shape, dtype: Any = int64) -> Node:
     """Uniform integers in [low, high).
 
@@ -288,7 +128,7 @@ def randint(key: Node, low: int, high: int, shape: Shape, dtype: Any = int64) ->
         raise ArgumentError(f"randint: [{low}, {high}) does not fit 63-bit offsets of int64")
     mask = constant(0xFFFFFFFF, int64)
     if count <= 1 << 31:
-        lower, upper = (AND(cast(w, int64), mask) for w in _word_pairs(key, shape))
+        lower, upper = (AND(cast(w, int64), mask) for w in word_pairs(key, shape))
         n, half = constant(count, int64), constant(32, int64)
         offset = SHIFT_RIGHT(ADD(MUL(upper, n), SHIFT_RIGHT(MUL(lower, n), half)), half)
     else:
@@ -298,7 +138,7 @@ def randint(key: Node, low: int, high: int, shape: Shape, dtype: Any = int64) ->
 
 
 def permutation(key: Node, count: Size) -> Node:
-    """A random order of 0 .. count - 1, int64: where the smallest, the next, ... of random 64-bit words are."""
+    """A random order of 0 .. count - 1, int64: the places of random 64-bit words in their order."""
     from onegraph.ops.sorting import argsort
 
     if not isinstance(count, Dim) and count < 0:
@@ -306,13 +146,11 @@ def permutation(key: Node, count: Size) -> Node:
     return argsort(bits64(key, (count,)), stable=True)
 
 
-# ------------------------------------------------------------------------------------- other distributions
-
-
 def normal(key: Node, shape: Shape, mean: Any = 0.0, std: Any = 1.0, dtype: Any = None) -> Node:
     """Normal numbers by the transform of Box and Muller (1958).
 
-    Elements 2i and 2i + 1, in row-major order, come from uniform numbers u and v at 2i and 2i + 1 of the stream:
+    Elements 2i and 2i + 1, in row-major order, come from uniform numbers u and v at 2i and 2i + 1 of the
+    stream:
     sqrt(-2 log(1 - u)) times cos(2 pi v), and times sin(2 pi v) = cos(2 pi (v - 1/4)).
     Half precision is computed in float32 and rounded. The largest magnitude is 5.77 (float64: 8.57).
 
@@ -322,7 +160,7 @@ def normal(key: Node, shape: Shape, mean: Any = 0.0, std: Any = 1.0, dtype: Any 
         mean, std: numbers, or nodes that broadcast to the shape; gradients flow to them.
         dtype: a floating dtype, the default one if None.
     """
-    dtype = _dtype("normal", dtype)
+    dtype = floating_dtype("normal", dtype)
     if not isinstance(std, Node) and not std >= 0:
         raise ArgumentError(f"normal: the standard deviation must not be negative, got {std}")
     x = _standard_normal(key, shape, float64 if dtype is float64 else float32)
@@ -352,7 +190,7 @@ def _standard_normal(key: Node, shape: Shape, dtype: DType) -> Node:
 
 def exponential(key: Node, shape: Shape, rate: Any = 1.0, dtype: Any = None) -> Node:
     """Exponential numbers: -log(1 - u) / rate for a uniform u, which is never 0 (half its unit instead)."""
-    dtype = _dtype("exponential", dtype)
+    dtype = floating_dtype("exponential", dtype)
     if not isinstance(rate, Node) and not rate > 0:
         raise ArgumentError(f"exponential: the rate must be positive, got {rate}")
     wide = float64 if dtype is float64 else float32
@@ -365,7 +203,7 @@ def exponential(key: Node, shape: Shape, rate: Any = 1.0, dtype: Any = None) -> 
 
 def gumbel(key: Node, shape: Shape, dtype: Any = None) -> Node:
     """Numbers of the standard Gumbel distribution, always finite: -log of exponential numbers."""
-    dtype = _dtype("gumbel", dtype)
+    dtype = floating_dtype("gumbel", dtype)
     wide = float64 if dtype is float64 else float32
     return cast(NEG(LOG(exponential(key, shape, dtype=wide))), dtype)
 
@@ -375,10 +213,9 @@ def categorical(key: Node, logits: Node, dim: int = -1) -> Node:
 
     The index of the largest of logits plus Gumbel noise (Maddison, Tarlow, Minka, "A* sampling", NIPS 2014).
     """
+    shown = f"{logits.dtype.name} {show(logits.shape)}"
     if not logits.dtype.is_floating_point or not logits.shape:
-        raise DTypeError(
-            f"categorical: needs floating logits with dimensions, got {logits.dtype.name} {show(logits.shape)}"
-        )
+        raise DTypeError(f"categorical: needs floating logits of at least one dimension, got {shown}")
     wide = float64 if logits.dtype is float64 else float32
     noisy = ADD(cast(logits, wide), gumbel(key, logits.shape, wide))
     return ARGMAX(noisy, dim=normalize_dim("categorical", dim, len(logits.shape)), keepdim=False)
@@ -400,10 +237,9 @@ def multinomial(key: Node, input: Node, num_samples: int, replacement: bool = Fa
     of the smallest exponential numbers divided by the weights, which is the same as drawing one after the
     other (Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006).
     """
+    shown = f"{input.dtype.name} {show(input.shape)}"
     if not input.dtype.is_floating_point or len(input.shape) not in (1, 2):
-        raise ArgumentError(
-            f"multinomial: needs one or two dimensions of floating weights, got {input.dtype.name} {show(input.shape)}"
-        )
+        raise ArgumentError(f"multinomial: needs floating weights of one or two dimensions, got {shown}")
     n = input.shape[-1]
     if num_samples < 1:
         raise ArgumentError(f"multinomial: num_samples must be at least 1, got {num_samples}")
@@ -445,10 +281,11 @@ def truncated_normal(
 ) -> Node:
     """Normal numbers within [low, high], by inverting their distribution function.
 
-    mean + std * sqrt(2) * erfinv(t), where t is uniform between the values of erf((bound - mean) / (std sqrt(2))).
+    mean + std * sqrt(2) * erfinv(t), where t is uniform between the values of erf((bound - mean) / (std
+    sqrt(2))).
     `low` and `high` are bounds of the result, not multiples of std, as in `torch.nn.init.trunc_normal_`.
     """
-    dtype = _dtype("truncated_normal", dtype)
+    dtype = floating_dtype("truncated_normal", dtype)
     if not std > 0 or not low < high:
         raise ArgumentError(f"truncated_normal: needs std > 0 and low < high, got std {std}, [{low}, {high}]")
     wide = float64 if dtype is float64 else float32
@@ -492,3 +329,9 @@ def inverse_erf(y: Node) -> Node:
             step = mul(div(sub(ERF(x), y), EXP(NEG(mul(x, x)))), math.sqrt(math.pi) / 2)
             x = sub(x, div(step, add(mul(x, step), 1.0)))
     return x
+
+
+__all__ = [
+    "bernoulli", "categorical", "check_probability", "exponential", "fold_in", "gumbel", "make_key", "multinomial",
+    "normal", "permutation", "randint", "split", "truncated_normal", "uniform", "unit",
+]  # fmt: skip
