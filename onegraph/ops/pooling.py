@@ -1,7 +1,7 @@
 """Pooling over windows: maximum, average and power mean, in 1 to 3 dimensions; `unfold` and `fold`.
 
-All of it is composed: `windows` lays the windows out, an ordinary reduction does the rest, and the
-gradient comes back through the overlap-add of `windows.py`. `adaptive_pooling.py` has the pools of a given output size.
+All of it is composed: `windows` lays the windows out, an ordinary reduction does the rest, and the gradient
+comes back through the overlap-add of `windows.py`. Pools of a given output size: `adaptive_pooling.py`.
 """
 
 from __future__ import annotations
@@ -51,27 +51,17 @@ def pad_last(x: Node, padding: Sequence[tuple[Size, Size]], value: Any) -> Node:
 
 def lowest(dtype: DType) -> float:
     """What no value of a dtype is below."""
-    return (
-        -math.inf
-        if dtype.is_floating_point
-        else 0
-        if dtype.kind == "bool"
-        else int(np.iinfo(dtype.numpy).min)
-    )
+    return -math.inf if dtype.is_floating_point else 0 if dtype.kind == "bool" else int(np.iinfo(dtype.numpy).min)
 
 
 def _arguments(op: str, rank: int, kernel: Any, stride: Any, padding: Any, dilation: Any) -> tuple[Ints, ...]:
     sizes = spread_sizes(op, "kernel_size", kernel, rank)
-    strides = (
-        sizes if stride is None or stride == () or stride == [] else spread_sizes(op, "stride", stride, rank)
-    )
+    strides = sizes if stride is None or stride == () or stride == [] else spread_sizes(op, "stride", stride, rank)
     pads = spread_sizes(op, "padding", padding, rank)
     dilations = spread_sizes(op, "dilation", dilation, rank)
     for k, s, p, d in zip(sizes, strides, pads, dilations, strict=True):
         if k < 1 or s < 1 or d < 1:
-            raise ArgumentError(
-                f"{op}: kernel {sizes}, stride {strides}, dilation {dilations} must be at least 1"
-            )
+            raise ArgumentError(f"{op}: kernel {sizes}, stride {strides}, dilation {dilations} must be at least 1")
         if not 0 <= p <= (d * (k - 1) + 1) // 2:
             raise ArgumentError(
                 f"{op}: padding {pads} must be at least 0 and at most half of the kernel size {sizes}",
@@ -81,7 +71,7 @@ def _arguments(op: str, rank: int, kernel: Any, stride: Any, padding: Any, dilat
 
 
 def _padding_behind(size: Size, k: int, s: int, p: int, d: int, ceil_mode: bool) -> Size:
-    """Padding after the last element; with ceil_mode as much as the last window needs, if it starts inside."""
+    """Padding after the last element; with ceil_mode what the last window needs, if it starts inside."""
     if not ceil_mode:
         return p
     span = d * (k - 1) + 1
@@ -216,9 +206,7 @@ def max_pool1d(
     return_indices: bool = False,
 ) -> Pooled:
     """The maximum of every window over the last dimension; arguments as for `max_pool2d`."""
-    return _max_pool(
-        "max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
-    )
+    return _max_pool("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 @public(method=False)
@@ -256,9 +244,7 @@ def max_pool2d(
     >>> max_pool2d(full((2, 3, 8, 8), 1.0), 2).shape
     (2, 3, 4, 4)
     """
-    return _max_pool(
-        "max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
-    )
+    return _max_pool("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 @public(method=False)
@@ -273,9 +259,7 @@ def max_pool3d(
     return_indices: bool = False,
 ) -> Pooled:
     """The maximum of every window over the last three dimensions; arguments as for `max_pool2d`."""
-    return _max_pool(
-        "max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
-    )
+    return _max_pool("max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 @public("max_pool1d_with_indices", namespace="nn.functional")
@@ -377,34 +361,26 @@ def avg_pool3d(
     )
 
 
-def _lp_pool(
-    op: str, rank: int, input: Any, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool
-) -> Node:
+def _lp_pool(op: str, rank: int, input: Any, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool) -> Node:
     elements = math.prod(spread_sizes(op, "kernel_size", kernel_size, rank))
     mean = _avg_pool(op, rank, pow(as_node(input), norm_type), kernel_size, stride, 0, ceil_mode, True, None)
     return pow(mul(mean, elements), 1.0 / norm_type)
 
 
 @public(namespace="nn.functional")
-def lp_pool1d(
-    input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Node:
+def lp_pool1d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Node:
     """(the sum of x ** p) ** (1 / p) of every window over the last dimension, p being `norm_type`."""
     return _lp_pool("lp_pool1d", 1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 @public(namespace="nn.functional")
-def lp_pool2d(
-    input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Node:
+def lp_pool2d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Node:
     """(the sum of x ** p) ** (1 / p) of every window over height and width, p being `norm_type`."""
     return _lp_pool("lp_pool2d", 2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 @public(namespace="nn.functional")
-def lp_pool3d(
-    input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Node:
+def lp_pool3d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Node:
     """(the sum of x ** p) ** (1 / p) of every window over the last three dimensions, p being `norm_type`."""
     return _lp_pool("lp_pool3d", 3, input, norm_type, kernel_size, stride, ceil_mode)
 
@@ -429,17 +405,13 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
     space_of("unfold", x, 2)
     unbatched = len(x.shape) == 3
     x = reshape_to(x, (1, *x.shape)) if unbatched else x
-    w = PERMUTE(
-        windows(pad_last(x, [(p, p) for p in pads], 0), sizes, strides, dilations), dims=(0, 1, 4, 5, 2, 3)
-    )
+    w = PERMUTE(windows(pad_last(x, [(p, p) for p in pads], 0), sizes, strides, dilations), dims=(0, 1, 4, 5, 2, 3))
     columns = reshape_to(w, (x.shape[0], x.shape[1] * math.prod(sizes), w.shape[4] * w.shape[5]))
     return reshape_to(columns, columns.shape[1:]) if unbatched else columns
 
 
 @public(namespace="nn.functional")
-def fold(
-    input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
-) -> Node:
+def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Node:
     """The transpose of `unfold`: columns added up where their windows lie.
 
     Args:
@@ -458,9 +430,7 @@ def fold(
     sizes, strides, dilations, pads = _window_arguments("fold", kernel_size, stride, dilation, padding)
     size = spread_sizes("fold", "output_size", output_size, 2)
     padded = tuple(s + 2 * p for s, p in zip(size, pads, strict=True))
-    counts = [
-        (n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(padded, sizes, strides, dilations, strict=True)
-    ]
+    counts = [(n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(padded, sizes, strides, dilations, strict=True)]
     if len(x.shape) not in (2, 3):
         raise ShapeError(f"fold: input {show(x.shape)} must be (batch, channels * window, windows)")
     unbatched = len(x.shape) == 2

@@ -39,7 +39,8 @@ def compare(
     tensors: list[Any] = []
 
     def convert(value: Any) -> tuple[Any, Any]:
-        if isinstance(value, np.ndarray):
+        if isinstance(value, (np.ndarray, np.floating)):
+            value = np.asarray(value)
             node = numpy_constant(value)
             tensor = torch.tensor(value, requires_grad=gradients and value.dtype.kind == "f")
             if value.dtype.kind == "f":
