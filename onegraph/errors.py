@@ -6,19 +6,20 @@ Read next: `ir/source.py` finds the user's line.
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 from pathlib import Path
 
 _PACKAGE = str(Path(__file__).resolve().parent)
-_internal: dict[object, bool] = {}  # code object -> does it belong to onegraph itself?
+_internal: dict[str, bool] = {}  # file -> does it belong to onegraph itself?
 
 
-def is_internal(code: object) -> bool:
-    """Whether a code object belongs to onegraph itself rather than to the user's program."""
-    known = _internal.get(code)
+def is_internal(filename: str) -> bool:
+    """Whether a file belongs to onegraph itself rather than to the user's program."""
+    known = _internal.get(filename)
     if known is None:
-        name = getattr(code, "co_filename", "")
-        known = _internal[code] = name.startswith((_PACKAGE, "<frozen", "<onegraph"))
+        inside = filename.startswith((_PACKAGE + os.sep, "<frozen", "<onegraph"))
+        known = _internal[filename] = inside or os.path.basename(filename) in ("contextlib.py", "functools.py")
     return known
 
 
@@ -26,7 +27,7 @@ def user_location() -> tuple[str, int] | None:
     """File and line of the innermost frame that is not ours, or None."""
     frame = sys._getframe(1)
     while frame is not None:
-        if not is_internal(frame.f_code):
+        if not is_internal(frame.f_code.co_filename):
             return frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back  # type: ignore[assignment]
     return None

@@ -15,9 +15,9 @@ import numpy as np
 
 from onegraph.errors import ArgumentError, DTypeError
 from onegraph.frontend.state import mode
-from onegraph.frontend.tensor import Device, Tensor, tensor_from_array, wrap
+from onegraph.frontend.tensor import Device, Tensor, View, tensor_from_array, wrap
 from onegraph.frontend.views import make_view
-from onegraph.ir.dtype import category, from_numpy, promote, scalar_dtype
+from onegraph.ir.dtype import DType, category, from_numpy, promote, scalar_dtype
 from onegraph.ir.node import EMPTY, Node
 from onegraph.ops.public import PUBLIC, Public
 
@@ -87,11 +87,51 @@ def _translate(kwargs: dict[str, Any], parameters: frozenset[str]) -> dict[str, 
     return kwargs
 
 
+_PLAIN = frozenset({int, float, bool, str, type(None), DType})
+_NUMBERS = frozenset({int, float})
+
+
 def make_function(entry: Public) -> Callable[..., Any]:
     """The function on tensors for a function on nodes."""
-    function, may_lift = entry.function, entry.lift
-    signature = inspect.signature(function)
-    parameters = frozenset(signature.parameters)
+    function, may_lift, views = entry.function, entry.lift, entry.view
+    general = _make_general(entry)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        # The usual case, plain tensors and numbers, in a few steps; everything else takes the general way.
+        if kwargs or mode.trace is not None:
+            return general(*args, **kwargs)
+        nodes: list[Any] = []
+        requires_grad = False
+        for a in args:
+            if type(a) in _PLAIN:
+                nodes.append(a)
+            elif isinstance(a, Tensor):
+                if a._requires_grad:
+                    requires_grad = True
+                nodes.append(a._node if a._view is None else a.node)
+            else:
+                return general(*args)
+        if may_lift and len(nodes) == 2:
+            _lift_numbers(nodes)
+        result = function(*nodes)
+        if type(result) is not Node:
+            tensors = wrap_result(result, requires_grad)
+            return follow(args, {}, tensors, function) if views else tensors
+        tensor = wrap(result, requires_grad)
+        if views and isinstance(args[0], Tensor):
+            rest = args[1:]
+            tensor._view = View(args[0], lambda node: function(node, *rest))
+        return tensor
+
+    functools.update_wrapper(call, function)
+    call.__name__ = call.__qualname__ = entry.names[0].rpartition(".")[2]
+    return call
+
+
+def _make_general(entry: Public) -> Callable[..., Any]:
+    """The function on tensors, for any arguments."""
+    function = entry.function
+    parameters = frozenset(inspect.signature(function).parameters)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         unwrap = _Unwrapper()
@@ -104,22 +144,40 @@ def make_function(entry: Public) -> Callable[..., Any]:
                 out = kwargs.pop("out", None)
             if "requires_grad" not in parameters:
                 requires_grad = kwargs.pop("requires_grad", False)
-            kwargs = {k: unwrap.one(v) for k, v in kwargs.items()}
-        if may_lift and len(nodes) == 2 and mode.trace is None:
-            a, b = nodes
-            if type(b) in (float, int) and type(a) is Node:
-                nodes[1] = lift(b, a)
-            elif type(a) in (float, int) and type(b) is Node:
-                nodes[0] = lift(a, b)
-        result = function(*nodes, **kwargs)
-        tensors = wrap(result, unwrap.requires_grad) if type(result) is Node else wrap_result(result, unwrap.requires_grad)
+        keywords = {k: unwrap.one(v) for k, v in kwargs.items()}
+        if entry.lift and len(nodes) == 2 and mode.trace is None:
+            _lift_numbers(nodes)
+        tensors = wrap_result(function(*nodes, **keywords), unwrap.requires_grad)
+        if entry.view:
+            tensors = follow(args, kwargs, tensors, function)
         if requires_grad:
             tensors.requires_grad_(True)
         return tensors if out is None else _write_out(out, tensors)
 
-    functools.update_wrapper(call, function)
-    call.__name__ = call.__qualname__ = entry.names[0].rpartition(".")[2]
-    return with_views(call, function) if entry.view else call
+    return call
+
+
+def _lift_numbers(nodes: list[Any]) -> None:
+    a, b = nodes
+    if type(b) in _NUMBERS and type(a) is Node:
+        nodes[1] = lift(b, a)
+    elif type(a) in _NUMBERS and type(b) is Node:
+        nodes[0] = lift(a, b)
+
+
+def follow(args: Any, kwargs: dict[str, Any], result: Any, function: Callable[..., Any]) -> Any:
+    """Let the results of a movement follow their first argument, as PyTorch's views do."""
+    keywords = dict(kwargs)
+    base = args[0] if args else keywords.pop("input", None)
+    if not isinstance(base, Tensor):
+        return result
+    rest = args[1:]
+    if isinstance(result, Tensor):
+        return make_view(base, result, lambda node: function(node, *rest, **keywords))
+    for i, part in enumerate(result):
+        if isinstance(part, Tensor):
+            make_view(base, part, lambda node, i=i: function(node, *rest, **keywords)[i])
+    return result
 
 
 def _write_out(out: Any, tensors: Any) -> Any:
@@ -131,28 +189,6 @@ def _write_out(out: Any, tensors: Any) -> Any:
             raise ArgumentError(f"out= has shape {tuple(out.shape)}, the result {tuple(tensors.shape)}")
         out._assign(tensors.node)
     return out
-
-
-def with_views(call: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let the results of a movement follow their first argument, as PyTorch's views do."""
-
-    @functools.wraps(call)
-    def viewing(*args: Any, **kwargs: Any) -> Any:
-        result = call(*args, **kwargs)
-        base = args[0] if args else kwargs.get("input")
-        if not isinstance(base, Tensor):
-            return result
-        arguments = args[1:]
-        keywords = _translate(dict(kwargs), frozenset(kwargs))
-        if isinstance(result, Tensor):
-            make_view(base, result, lambda node: function(node, *arguments, **keywords))
-        elif isinstance(result, (tuple, list)):
-            for i, part in enumerate(result):
-                if isinstance(part, Tensor):
-                    make_view(base, part, lambda node, i=i: function(node, *arguments, **keywords)[i])
-        return result
-
-    return viewing
 
 
 def make_inplace(call: Callable[..., Any], name: str) -> Callable[..., Tensor]:

@@ -14,7 +14,6 @@ from onegraph.frontend.state import mode
 from onegraph.frontend.tensor import Device, Tensor, wrap, wrap_buffer
 from onegraph.ir.dtype import as_dtype, float32, get_default_dtype, int64
 from onegraph.ir.node import EMPTY, Node, Shape
-from onegraph.ops import distributions
 from onegraph.ops import random as ops_random
 from onegraph.ops.binary import ADD
 from onegraph.ops.elementwise import cast
@@ -138,7 +137,7 @@ def randn(*size: Any, generator: Generator | None = None, out: Tensor | None = N
     """Numbers drawn from the normal distribution with mean 0 and standard deviation 1."""
     _options(options)
     key = (generator or default_generator).next_key()
-    return _finish(distributions.normal(key, _shape("randn", size), dtype=_floating(dtype)), requires_grad, out)
+    return _finish(ops_random.normal(key, _shape("randn", size), dtype=_floating(dtype)), requires_grad, out)
 
 
 def randint(low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
@@ -181,7 +180,7 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     if input.ndim not in (1, 2):
         raise ShapeError(f"multinomial: needs one or two dimensions, got {tuple(input.shape)}")
     key = (generator or default_generator).next_key()
-    return wrap(distributions.multinomial(key, input.detach().node, num_samples, replacement), False)
+    return wrap(ops_random.multinomial(key, input.detach().node, num_samples, replacement), False)
 
 
 def _like(function: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 import numpy as np
 
-from onegraph.errors import GraphError, is_internal
+from onegraph.errors import GraphError, _internal, is_internal
 from onegraph.ir.dim import Size
 from onegraph.ir.dtype import DType
 
@@ -140,10 +140,12 @@ scopes: Final = Scopes()
 
 def capture_source() -> Source | None:
     """File, line and scope of the user's call that is running."""
-    frame = sys._getframe(1)
+    frame = sys._getframe(2)
     while frame is not None:
-        if not is_internal(frame.f_code):
-            return (frame.f_code.co_filename, frame.f_lineno, scopes.path)
+        filename = frame.f_code.co_filename
+        known = _internal.get(filename)
+        if not known and (known is False or not is_internal(filename)):
+            return (filename, frame.f_lineno, scopes.path)
         frame = frame.f_back  # type: ignore[assignment]
     return None
 
