@@ -211,7 +211,7 @@ def _set_slice_rule(
     wanted, _ = SLICE.rule(x, starts=starts, stops=stops, steps=steps)
     if not same_shape(value.shape, wanted):
         raise ShapeError(
-            f"set_slice: the value for this part of {show(x.shape)} must be {show(wanted)}, got {show(value.shape)}"
+            f"set_slice: the value for this part of {show(x.shape)} must be {show(wanted)}, not {show(value.shape)}"
         )
     return x.shape, check_same_dtype("set_slice", x, value)
 
@@ -222,7 +222,11 @@ def _set_slice_reference(x: Array, value: Array, *, starts: Any, stops: Any, ste
     return out
 
 
-SET_SLICE = register(
+def _set_slice_gradient(n: Node, g: Node) -> Node:
+    return SET_SLICE(g, _zeros_like(n.inputs[1]), **n.attributes)
+
+
+SET_SLICE: Op = register(
     Op(
         name="set_slice",
         kind=Kind.INDEXING,
@@ -230,7 +234,7 @@ SET_SLICE = register(
         rule=_set_slice_rule,
         reference=_set_slice_reference,
         gradient=(
-            lambda n, g: SET_SLICE(g, _zeros_like(n.inputs[1]), **n.attributes),
+            _set_slice_gradient,
             lambda n, g: SLICE(g, **n.attributes),
         ),
         samples=lambda: [

@@ -5,6 +5,7 @@ Read next: `subscript.py` for `x[...]`, `arrangement.py` for repeating and turni
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from onegraph.ir.node import Node
 from onegraph.ops.elementwise import cast
 from onegraph.ops.layout import atleast_1d, atleast_2d, atleast_3d, static_sizes, unsqueeze
 from onegraph.ops.leaf import iota
-from onegraph.ops.movement import concat, full, reshape_to, slice_dim
+from onegraph.ops.movement import concat, full, reshape_to, slice_dim  # noqa: F401 (the examples use `full`)
 from onegraph.ops.promotion import as_node, promote
 from onegraph.ops.public import public
 from onegraph.ops.shapes import normalize_dim, show
@@ -110,7 +111,7 @@ def _dim_to_split(op: str, x: Node, dim: int) -> int:
 
 def _pieces(x: Node, dim: int, borders: Sequence[Size]) -> tuple[Node, ...]:
     """The parts between borders, of which the first is 0 and the last the whole size."""
-    return tuple([slice_dim(x, dim, a, b) for a, b in zip(borders, borders[1:], strict=False)])
+    return tuple([slice_dim(x, dim, a, b) for a, b in itertools.pairwise(borders)])
 
 
 @public("split", "unsafe_split", view=True)
@@ -124,9 +125,9 @@ def split(tensor: Any, split_size_or_sections: int | Sequence[int], dim: int = 0
     at = _dim_to_split("split", x, dim)
     if isinstance(split_size_or_sections, (list, tuple)):
         return split_with_sizes(x, split_size_or_sections, at)
-    if not hasattr(split_size_or_sections, "__index__"):
+    if not isinstance(split_size_or_sections, (int, np.integer)):
         raise ArgumentTypeError(f"split: needs a size or a list of sizes, got {split_size_or_sections!r}")
-    step = split_size_or_sections.__index__()
+    step = int(split_size_or_sections)
     (size,) = static_sizes("split", [x.shape[at]])
     if step < 0 or (step == 0 and size):
         raise ArgumentError(f"split: the size of the parts must be positive, got {step} for {show(x.shape)}")
@@ -148,7 +149,7 @@ def split_with_sizes(input: Any, split_sizes: Sequence[int], dim: int = 0) -> tu
     total = borders[-1]
     if total != x.shape[at] and not isinstance(total, Dim) and not isinstance(x.shape[at], Dim):
         raise ShapeError(
-            f"split: the sizes {tuple(split_sizes)} add up to {total}, but dimension {at} of {show(x.shape)} has {x.shape[at]}"
+            f"split: the sizes {tuple(split_sizes)} add up to {total}, not to dimension {at} of {show(x.shape)}"
         )
     return _pieces(x, at, borders)
 
@@ -195,7 +196,7 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[No
     if where.ndim > 1:
         raise ShapeError(f"tensor_split: indices must be a vector, got {show(where.shape)}")
     borders = [0, *(min(max(i + size if i < 0 else i, 0), size) for i in where.tolist()), size]
-    return tuple([slice_dim(x, at, a, max(a, b)) for a, b in zip(borders, borders[1:], strict=False)])
+    return tuple([slice_dim(x, at, a, max(a, b)) for a, b in itertools.pairwise(borders)])
 
 
 def static_value(op: str, value: Any) -> np.ndarray[Any, Any]:
@@ -222,7 +223,7 @@ def _split_along(op: str, input: Any, indices_or_sections: Any, dim: int, rank: 
         and (indices_or_sections < 1 or size % indices_or_sections)
     ):
         raise ShapeError(
-            f"{op}: dimension {dim} of {show(x.shape)} cannot be split into {indices_or_sections} equal parts"
+            f"{op}: dimension {dim} of {show(x.shape)} does not split into {indices_or_sections} equal parts"
         )
     return tensor_split(x, indices_or_sections, dim)
 

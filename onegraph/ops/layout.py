@@ -13,7 +13,7 @@ from onegraph.errors import ArgumentTypeError, OutOfRangeError, ShapeError, Unsu
 from onegraph.ir.dim import Dim, Size
 from onegraph.ir.dtype import DType
 from onegraph.ir.node import Node, Shape
-from onegraph.ops.movement import PERMUTE, as_shape, expand_to, full, reshape_to
+from onegraph.ops.movement import PERMUTE, as_shape, expand_to, full, reshape_to  # noqa: F401 (the examples use `full`)
 from onegraph.ops.promotion import as_node
 from onegraph.ops.public import public
 from onegraph.ops.shapes import broadcast_shapes, normalize_dim, normalize_dims, numel, show
@@ -163,6 +163,11 @@ def matrix_transpose(input: Any) -> Node:
     return transpose(x, -2, -1)
 
 
+def _dims_in_order(op: str, dims: int | Sequence[int], rank: int) -> list[int]:
+    given = tuple(dims) if isinstance(dims, (list, tuple)) else (dims,)
+    return [normalize_dim(op, d, rank) for d in given]
+
+
 @public("movedim", "moveaxis", view=True)
 def movedim(input: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Node:
     """Dimensions moved to other places, the others keeping their order.
@@ -172,10 +177,7 @@ def movedim(input: Any, source: int | Sequence[int], destination: int | Sequence
     """
     x = as_node(input)
     rank = len(x.shape)
-    sources, places = (
-        [normalize_dim("movedim", d, rank) for d in ((dims,) if hasattr(dims, "__index__") else dims)]  # type: ignore[union-attr]
-        for dims in (source, destination)
-    )
+    sources, places = _dims_in_order("movedim", source, rank), _dims_in_order("movedim", destination, rank)
     if len(sources) != len(places) or len(set(sources)) != len(sources) or len(set(places)) != len(places):
         raise ShapeError(f"movedim: {source} and {destination} must be as many dimensions, none of them twice")
     if rank == 0:

@@ -24,7 +24,7 @@ from onegraph.ops.layout import permute_to
 from onegraph.ops.movement import FLIP, SLICE, expand_to, inverse_order, reshape_to
 from onegraph.ops.promotion import as_node
 from onegraph.ops.record import Array
-from onegraph.ops.shapes import broadcast_shapes, same_shape, show
+from onegraph.ops.shapes import broadcast_shapes, same_shape, same_size, show
 
 Picker: TypeAlias = Array | Node  # an index array or mask: known now, or when the graph runs
 
@@ -145,7 +145,7 @@ def _bound(value: Any) -> Size | None:
         known = _known(value)
         if known is None:
             raise UnsupportedError(
-                "x[a:b]: the borders of a slice decide the shape of the result, so they must be known when the graph is built",
+                "x[a:b]: the borders of a slice decide a shape, so they must be known when the graph is built",
                 hint="use narrow(dim, start, length) with a fixed length",
             )
         value = known.item()
@@ -189,6 +189,10 @@ def _clamp(border: Size | None, size: Size, low: Size, high: Size, default: Size
     if border == high:
         return high
     return low if border < low else high if border > high else border
+
+
+def _out_of_range(index: int, size: int, dim: int, shape: Shape) -> OutOfRangeError:
+    return OutOfRangeError(f"x[...]: index {index} is out of range for size {size} of dimension {dim} of {show(shape)}")
 
 
 def _checked_int(index: Size, size: Size, dim: int, x: Node) -> Size:
@@ -330,10 +334,7 @@ def fit(value: Node, shape: Shape) -> Node:
     if value.shape == shape:
         return value
     lead = len(shape) - len(value.shape)
-    if lead < 0 or not all(
-        a == 1 or a == b or isinstance(a, Dim) or isinstance(b, Dim)
-        for a, b in zip(value.shape, shape[lead:], strict=True)
-    ):
+    if lead < 0 or not all(a == 1 or same_size(a, b) for a, b in zip(value.shape, shape[lead:], strict=True)):
         raise ShapeError(f"x[...] = value: a value of shape {show(value.shape)} does not broadcast to {show(shape)}")
     return expand_to(value, shape)
 
