@@ -42,9 +42,7 @@ class ImageArrays(Dataset):
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, white: int = 255) -> None:
         if images.ndim != 4 or labels.shape != (len(images),):
-            raise DataError(
-                f"ImageArrays: images {images.shape}, labels {labels.shape}: (N, C, H, W) and (N,)"
-            )
+            raise DataError(f"ImageArrays: images {images.shape}, labels {labels.shape}: (N, C, H, W) and (N,)")
         self.images, self.labels = images, np.asarray(labels, dtype=np.int64)
         self._white = np.float32(white)
 
@@ -161,9 +159,7 @@ def _of_arrays(
     return ImageClassificationData(parts[0], parts[1], names, parts[0].images.shape[1:])
 
 
-def _from_folders(
-    train: str, test: str, size: Any, channels: int | None, on_error: str
-) -> ImageClassificationData:
+def _from_folders(train: str, test: str, size: Any, channels: int | None, on_error: str) -> ImageClassificationData:
     train_set, shape = _image_folder(train, size, channels, on_error)
     test_set, _ = _image_folder(test, shape[1:], shape[0], on_error)
     check_same_classes(train_set.classes, test_set.classes)
@@ -176,9 +172,7 @@ def _from_one_folder(
     dataset, shape = _image_folder(path, size, channels, on_error)
     train, test = stratified_split(np.asarray(dataset.targets), test_fraction, seed)
     if not len(test):
-        raise DataError(
-            f"{path}: {len(dataset)} images are too few to hold out {test_fraction:.0%} of each class"
-        )
+        raise DataError(f"{path}: {len(dataset)} images are too few to hold out {test_fraction:.0%} of each class")
     parts = Subset(dataset, train.tolist()), Subset(dataset, test.tolist())
     return ImageClassificationData(*parts, tuple(dataset.classes), shape)
 

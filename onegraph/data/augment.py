@@ -52,9 +52,7 @@ class Normalize:
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         self.mean, self.std = (np.asarray(value, dtype=np.float32)[:, None, None] for value in (mean, std))
         if len(self.mean) != len(self.std) or not np.all(self.std > 0):
-            raise ArgumentError(
-                f"Normalize: mean {list(mean)}, std {list(std)}: one of each a channel, std > 0"
-            )
+            raise ArgumentError(f"Normalize: mean {list(mean)}, std {list(std)}: one of each a channel, std > 0")
 
     def __call__(self, image: np.ndarray, stream: RandomStream | None = None) -> np.ndarray:
         if image.ndim != 3 or len(image) not in (len(self.mean),):
@@ -132,12 +130,7 @@ class RandomAffine:
     ) -> None:
         self.degrees, self.shear, self.fill = degrees, shear, fill
         self.translate, self.scale = translate or (0.0, 0.0), scale or (1.0, 1.0)
-        if (
-            degrees < 0
-            or not 0 <= shear < 90
-            or min(self.translate) < 0
-            or not 0 < self.scale[0] <= self.scale[1]
-        ):
+        if degrees < 0 or not 0 <= shear < 90 or min(self.translate) < 0 or not 0 < self.scale[0] <= self.scale[1]:
             raise ArgumentError(
                 f"RandomAffine: degrees={degrees!r}, translate={translate!r}, scale={scale!r}, "
                 f"shear={shear!r}: degrees and translate >= 0, 0 < smallest scale <= largest, 0 <= shear < 90"
@@ -152,9 +145,7 @@ class RandomAffine:
         factor = low + (high - low) * (draws[2] + 1) / 2
         move_x, move_y = self.translate[0] * width * draws[3], self.translate[1] * height * draws[4]
         center_y, center_x = (height - 1) / 2, (width - 1) / 2
-        y, x = np.meshgrid(
-            np.arange(height) - center_y - move_y, np.arange(width) - center_x - move_x, indexing="ij"
-        )
+        y, x = np.meshgrid(np.arange(height) - center_y - move_y, np.arange(width) - center_x - move_x, indexing="ij")
         # For each output pixel, where it came from: the inverse of scale * rotation * shear.
         turned_x = (math.cos(angle) * x + math.sin(angle) * y) / factor
         turned_y = (-math.sin(angle) * x + math.cos(angle) * y) / factor

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from onegraph.errors import DataError
+from onegraph.frontend.convert import from_numpy_array
 
 
 def numpy_collate(samples: Sequence[Any]) -> Any:
@@ -112,12 +113,10 @@ def default_collate(samples: Sequence[Any]) -> Any:
 
 def to_tensor(data: Any) -> Any:
     """An onegraph Tensor with the values of an array, sharing its memory where it can."""
-    import onegraph  # late: the package itself exports this one
-
     array = np.asarray(data)
     if not array.flags.writeable:
         array = array.copy()  # a Tensor may be written in place
-    return onegraph.from_numpy(array)  # type: ignore[attr-defined, unused-ignore]
+    return from_numpy_array(array)
 
 
 def is_tensor(value: Any) -> bool:

@@ -99,9 +99,7 @@ class TensorDataset(Dataset):
 
     def __getitem__(self, index: Any) -> tuple[Any, ...]:
         rows = [array[index] for array in self._arrays]
-        return tuple(
-            row if is_array else to_tensor(row) for row, is_array in zip(rows, self._is_array, strict=True)
-        )
+        return tuple(row if is_array else to_tensor(row) for row, is_array in zip(rows, self._is_array, strict=True))
 
     def take_batch(self, indices: Sequence[int]) -> list[np.ndarray]:
         places = np.asarray(indices, dtype=np.int64)
@@ -162,9 +160,7 @@ class ConcatDataset(Dataset):
 
     def __getitem__(self, index: int) -> Any:
         if not -len(self) <= index < len(self):
-            raise OutOfRangeError(
-                f"ConcatDataset: index {index} is outside a data set of {len(self)} samples"
-            )
+            raise OutOfRangeError(f"ConcatDataset: index {index} is outside a data set of {len(self)} samples")
         index %= len(self)
         which = bisect_right(self.cumulative_sizes, index)
         start = self.cumulative_sizes[which - 1] if which else 0

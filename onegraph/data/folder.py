@@ -91,16 +91,12 @@ class ImageFolder(Dataset):
             else:
                 kept.append((path, target))
         if not kept and self.samples:
-            raise DataError(
-                f"{self.root}: none of {len(self.samples)} images can be read: {self.skipped[0][1]}"
-            )
+            raise DataError(f"{self.root}: none of {len(self.samples)} images can be read: {self.skipped[0][1]}")
         self.samples = kept
         if self.skipped:
             names = ", ".join(path for path, _ in self.skipped[:5])
             more = ", ..." if len(self.skipped) > 5 else ""
-            warnings.warn(
-                f"ImageFolder: {len(self.skipped)} files left out: {names}{more}", UserWarning, stacklevel=3
-            )
+            warnings.warn(f"ImageFolder: {len(self.skipped)} files left out: {names}{more}", UserWarning, stacklevel=3)
 
     def load(self, path: str) -> Any:
         """One image, before `transform`."""
@@ -127,9 +123,7 @@ def find_classes(root: str) -> list[str]:
     """
     try:
         with os.scandir(root) as entries:
-            names = sorted(
-                entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")
-            )
+            names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
     except OSError as error:
         raise DataError(f"{root}: cannot be listed: {error.strerror}") from error
     if not names:

@@ -29,9 +29,7 @@ _MOST_AXES = 16
 MOST_BYTES = 4 << 30
 """The largest array that `read_idx` makes by default."""
 
-_NAME = re.compile(
-    r"^(?P<prefix>.*?)(?P<part>train|t10k|test)-(?P<kind>images|labels)[-.]idx\d-ubyte(\.gz)?$"
-)
+_NAME = re.compile(r"^(?P<prefix>.*?)(?P<part>train|t10k|test)-(?P<kind>images|labels)[-.]idx\d-ubyte(\.gz)?$")
 
 
 class IdxFolder(NamedTuple):
@@ -95,9 +93,7 @@ def _read(file: BinaryIO, path: Path, max_bytes: int) -> np.ndarray:
     while len(data) < announced:
         chunk = file.read(min(_CHUNK, announced - len(data)))
         if not chunk:
-            raise DataError(
-                f"{path}: truncated: shape {shape} needs {announced:,} bytes, {len(data):,} are there"
-            )
+            raise DataError(f"{path}: truncated: shape {shape} needs {announced:,} bytes, {len(data):,} are there")
         data += chunk
     if file.read(1):
         raise DataError(f"{path}: more bytes follow the {announced:,} of shape {shape}")
@@ -148,8 +144,7 @@ def load_idx_folder(folder: str | os.PathLike[str]) -> IdxFolder:
         _check_pair(images[part], labels[part], files[part, "images"], files[part, "labels"])
     if images["train"].shape[1:] != images["test"].shape[1:]:
         raise DataError(
-            f"{folder}: training images have shape {images['train'].shape[1:]}, test images "
-            f"{images['test'].shape[1:]}"
+            f"{folder}: training images have shape {images['train'].shape[1:]}, test images {images['test'].shape[1:]}"
         )
     return IdxFolder(images["train"], labels["train"], images["test"], labels["test"])
 

@@ -88,7 +88,9 @@ class DataLoader:
         self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
         self.persistent_workers, self.prefetch_batches = persistent_workers, prefetch_batches
         self.pin_memory, self.pin_memory_device, self.in_order = pin_memory, pin_memory_device, in_order
-        self.seed = seed_from(seed, generator)
+        # Where nothing is random the default generator is left alone.
+        unused = not shuffle and num_workers == 0 and generator is None and seed is None
+        self.seed = 0 if unused else seed_from(seed, generator)
         self.epoch = 0
         if batch_sampler is not None:
             batch_size, drop_last = None, False
@@ -324,9 +326,7 @@ def _check_order(
         raise ArgumentError("DataLoader: an IterableDataset decides its own order: no shuffle or sampler")
     if sampler is not None and shuffle:
         raise ArgumentError("DataLoader: sampler and shuffle exclude each other")
-    if batch_sampler is not None and (
-        batch_size not in (None, 1) or shuffle or sampler is not None or drop_last
-    ):
+    if batch_sampler is not None and (batch_size not in (None, 1) or shuffle or sampler is not None or drop_last):
         raise ArgumentError(
             "DataLoader: batch_sampler decides batch_size, shuffle, sampler and drop_last: do not pass those"
         )

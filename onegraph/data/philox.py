@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from onegraph.errors import ArgumentTypeError
+from onegraph.frontend.random import Generator, default_generator
 
 _MASK = (1 << 64) - 1
 
@@ -22,6 +23,7 @@ PURPOSE_SPLIT = 2
 PURPOSE_AUGMENT = 3
 PURPOSE_WORKER = 4
 PURPOSE_WEIGHTED = 5
+PURPOSE_SEED = 6
 
 
 class RandomStream:
@@ -75,10 +77,10 @@ def seed_from(seed: int | None, generator: Any) -> int:
 
     Args:
         seed: an integer, which wins over `generator`, or None.
-        generator: None; an integer; an object with `initial_seed()`, as PyTorch's and onegraph's
-            generators; or a `numpy.random.Generator`, from which one number is drawn.
-
-    Without either, the seed of `onegraph.manual_seed` is used where the package offers it.
+        generator: None for the framework's default generator, which `onegraph.manual_seed` starts again;
+            an `onegraph.Generator`; an integer; a `numpy.random.Generator`; or an object with
+            `initial_seed()`, as PyTorch's. The first two and NumPy's advance, so that two loaders made one
+            after the other have different orders.
 
     Raises:
         ArgumentTypeError: `seed` is no integer, or `generator` is none of the above.
@@ -91,7 +93,10 @@ def seed_from(seed: int | None, generator: Any) -> int:
             raise ArgumentTypeError(f"seed: {seed!r} is a {type(seed).__name__}; a seed is an integer")
         return int(seed)
     if generator is None:
-        return _default_seed()
+        generator = default_generator
+    if isinstance(generator, Generator):
+        start, stream = generator.advance(1)
+        return int(RandomStream(start, PURPOSE_SEED, index=stream).words(1)[0])
     if isinstance(generator, int | np.integer) and not isinstance(generator, bool):
         return int(generator)
     if isinstance(generator, np.random.Generator):
@@ -102,11 +107,3 @@ def seed_from(seed: int | None, generator: Any) -> int:
         f"generator: {type(generator).__name__} is no source of a seed; "
         "pass seed=<int>, an onegraph.Generator or a numpy.random.Generator"
     )
-
-
-def _default_seed() -> int:
-    """The framework's own seed."""
-    import onegraph  # late: the package itself exports this one
-
-    initial_seed = getattr(onegraph, "initial_seed", None)
-    return int(initial_seed()) if callable(initial_seed) else 0

@@ -49,9 +49,7 @@ def _places(old: int, new: int) -> tuple[np.ndarray, np.ndarray]:
     return left, (position - left).astype(np.float32)
 
 
-def sample_bilinear(
-    image: np.ndarray, rows: np.ndarray, columns: np.ndarray, fill: float = 0.0
-) -> np.ndarray:
+def sample_bilinear(image: np.ndarray, rows: np.ndarray, columns: np.ndarray, fill: float = 0.0) -> np.ndarray:
     """Values of an image at fractional positions, `fill` outside.
 
     Args:

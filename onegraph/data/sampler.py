@@ -184,9 +184,7 @@ class WeightedRandomSampler(_EpochSampler):
         self.weights = np.asarray(weights, dtype=np.float64)
         self.num_samples, self.replacement = num_samples, replacement
         if self.weights.ndim != 1:
-            raise ArgumentError(
-                f"WeightedRandomSampler: weights have shape {self.weights.shape}, not one axis"
-            )
+            raise ArgumentError(f"WeightedRandomSampler: weights have shape {self.weights.shape}, not one axis")
         if not np.all(np.isfinite(self.weights)) or np.any(self.weights < 0) or not np.any(self.weights > 0):
             raise ArgumentError("WeightedRandomSampler: weights must be finite, >= 0 and not all zero")
         positive = int(np.count_nonzero(self.weights))
@@ -242,9 +240,7 @@ class DistributedSampler(_EpochSampler):
     ) -> None:
         super().__init__(dataset, None, seed)
         if num_replicas is None or rank is None:
-            raise ArgumentError(
-                "DistributedSampler: pass num_replicas (how many processes) and rank (which one)"
-            )
+            raise ArgumentError("DistributedSampler: pass num_replicas (how many processes) and rank (which one)")
         _check_count("DistributedSampler: num_replicas", num_replicas)
         if not 0 <= rank < num_replicas:
             raise ArgumentError(f"DistributedSampler: rank {rank} is outside 0 .. {num_replicas - 1}")

@@ -68,9 +68,7 @@ class WorkerPool:
         self._finalizer = weakref.finalize(self, _end, self.processes, self._connections, os.getpid())
         try:
             for number in range(num_workers):
-                self._start(
-                    chosen, payload, WorkerInfo(number, num_workers, seed + number, None), init_function
-                )
+                self._start(chosen, payload, WorkerInfo(number, num_workers, seed + number, None), init_function)
         except BaseException:
             self.close()
             raise
@@ -122,9 +120,7 @@ class WorkerPool:
             DataError: a newer iterator has taken the workers over.
         """
         if generation != self._generation:
-            raise DataError(
-                "this iterator ended when the loader, which has persistent workers, was iterated again"
-            )
+            raise DataError("this iterator ended when the loader, which has persistent workers, was iterated again")
         deadline = time.monotonic() + self.timeout if self.timeout > 0 else None
         sentinels = {process.sentinel: worker for worker, process in enumerate(self.processes)}
         while True:

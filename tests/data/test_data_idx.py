@@ -98,9 +98,7 @@ def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyP
     bomb.write_bytes(gzip.compress(HEAD + bytes(50_000_000)))
     unpacked = []
     original = gzip.GzipFile.read
-    monkeypatch.setattr(
-        gzip.GzipFile, "read", lambda self, size=-1: unpacked.append(size) or original(self, size)
-    )
+    monkeypatch.setattr(gzip.GzipFile, "read", lambda self, size=-1: unpacked.append(size) or original(self, size))
     with pytest.raises(DataError, match="more bytes follow"):
         read_idx(bomb)
     assert sum(unpacked) < 100
@@ -114,9 +112,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=40))
-def test_any_bytes_give_an_array_or_a_data_error(
-    tmp_path_factory: pytest.TempPathFactory, tail: bytes
-) -> None:
+def test_any_bytes_give_an_array_or_a_data_error(tmp_path_factory: pytest.TempPathFactory, tail: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any"
     for content in (tail, b"\0\0\x08\x02" + tail, gzip.compress(b"\0\0" + tail), b"\x1f\x8b\x08" + tail):
         path.write_bytes(content)
@@ -124,9 +120,7 @@ def test_any_bytes_give_an_array_or_a_data_error(
             assert isinstance(read_idx(path, max_bytes=1000), np.ndarray)
 
 
-@pytest.mark.parametrize(
-    "array", [np.zeros(2, bool), np.zeros(2, np.int64), np.zeros(()), np.zeros((1,) * 17)]
-)
+@pytest.mark.parametrize("array", [np.zeros(2, bool), np.zeros(2, np.int64), np.zeros(()), np.zeros((1,) * 17)])
 def test_what_idx_cannot_hold(array: np.ndarray, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="IDX holds"):
         write_idx(tmp_path / "x", array)

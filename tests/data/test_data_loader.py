@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import onegraph as og
 from onegraph.data import (
     Augmented,
     BatchSampler,
@@ -218,23 +219,17 @@ def samples() -> Augmented:
 
 RESUMABLE: dict[str, Any] = {
     "shuffled": lambda **o: loader_of(samples(), batch_size=4, shuffle=True, seed=5, **o),
-    "subset": lambda **o: loader_of(
-        samples(), batch_size=3, sampler=SubsetRandomSampler(range(3, 20), seed=8), **o
-    ),
+    "subset": lambda **o: loader_of(samples(), batch_size=3, sampler=SubsetRandomSampler(range(3, 20), seed=8), **o),
     "batch sampler": lambda **o: loader_of(
         samples(), batch_sampler=BatchSampler(RandomSampler(range(23), seed=1), 5), **o
     ),
-    "one by one": lambda **o: DataLoader(
-        samples(), batch_size=None, shuffle=True, seed=2, collate_fn=tuple, **o
-    ),
+    "one by one": lambda **o: DataLoader(samples(), batch_size=None, shuffle=True, seed=2, collate_fn=tuple, **o),
     "stream": lambda **o: loader_of(Stream(11), batch_size=3, **o),
 }
 
 
 def flat(batch: Any) -> list[Any]:
-    return (
-        [np.asarray(part).tolist() for part in batch] if isinstance(batch, list | tuple) else batch.tolist()
-    )
+    return [np.asarray(part).tolist() for part in batch] if isinstance(batch, list | tuple) else batch.tolist()
 
 
 @pytest.mark.parametrize("kind", RESUMABLE)
@@ -344,3 +339,31 @@ def test_a_data_set_that_takes_batches_is_asked_for_them() -> None:
 
     assert lists(loader_of(Batches(), batch_size=2)) == [[0, 10], [-2, -3]]
     assert list(loader_of(Batches(), batch_size=2, collate_fn=list)) == [[0, -1], [-2, -3]]
+
+
+def test_tensors_come_out_whoever_makes_the_batch() -> None:
+    inputs, labels = og.arange(12.0).reshape(6, 2), og.arange(6)
+    data = TensorDataset(inputs, labels)
+    assert type(data[1][0]) is og.Tensor
+    assert data[1][0].tolist() == [2, 3]
+    for options in ({}, {"prefetch_batches": 1}, {"num_workers": 1}):
+        batches = list(DataLoader(data, batch_size=4, **options))
+        assert [type(part) for part in batches[1]] == [og.Tensor, og.Tensor]
+        assert batches[1][0].tolist() == [[8, 9], [10, 11]]
+        assert (batches[1][1].dtype, batches[1][1].tolist()) == (og.int64, [4, 5])
+
+
+def test_the_default_generator_decides_where_no_seed_is_given() -> None:
+    def orders() -> list[Any]:
+        return [lists(loader_of(range(30), batch_size=30, shuffle=True)) for _ in range(2)]
+
+    og.manual_seed(5)
+    first, second = orders()
+    assert first != second
+    og.manual_seed(5)
+    assert orders() == [first, second]
+    state = og.get_rng_state().tolist()
+    loader_of(range(30))  # draws nothing
+    assert og.get_rng_state().tolist() == state
+    generator = og.Generator().manual_seed(5)
+    assert lists(loader_of(range(30), batch_size=30, shuffle=True, generator=generator)) == first

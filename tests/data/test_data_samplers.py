@@ -192,8 +192,7 @@ def test_weighted_sampler_checks_weights(arguments: Any) -> None:
 @given(st.integers(1, 40), st.integers(1, 7), st.booleans(), st.booleans())
 def test_distributed_shares_cover_the_data(size: int, replicas: int, shuffle: bool, drop: bool) -> None:
     samplers = [
-        DistributedSampler(range(size), replicas, rank, shuffle, seed=2, drop_last=drop)
-        for rank in range(replicas)
+        DistributedSampler(range(size), replicas, rank, shuffle, seed=2, drop_last=drop) for rank in range(replicas)
     ]
     shares = [list(sampler) for sampler in samplers]
     assert {len(share) for share in shares} == {len(samplers[0])}

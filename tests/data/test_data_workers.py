@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import onegraph
+import onegraph as og
 from onegraph.data import (
     Augmented,
     DataLoader,
@@ -402,7 +402,7 @@ SCRIPT = """
 
 def run_script(then: str) -> tuple[subprocess.Popen[str], list[int]]:
     code = textwrap.dedent(SCRIPT).replace("{then}", then)
-    root = Path(onegraph.__file__).parents[1]
+    root = Path(og.__file__).parents[1]
     process = subprocess.Popen(
         [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
@@ -474,3 +474,22 @@ def test_how_workers_are_started(monkeypatch: pytest.MonkeyPatch) -> None:
     ]:
         monkeypatch.setattr("threading.active_count", lambda threads=threads: threads)
         assert choose_context(None, recipe, function)[0].get_start_method() == method
+
+
+class TensorSamples(Dataset):
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> Any:
+        return og.ones(3) * index
+
+
+def stack(samples: list[Any]) -> Any:
+    return og.stack(samples)
+
+
+def test_tensors_made_by_a_collate_function_in_a_worker_come_back() -> None:
+    (og.ones(300, 300) @ og.ones(300, 300)).numpy()  # the parent has run plans before
+    batches = list(loader_of(TensorSamples(), 1, batch_size=2, collate_fn=stack))
+    assert type(batches[1]) is og.Tensor
+    assert batches[1].tolist() == [[2] * 3, [3] * 3]
