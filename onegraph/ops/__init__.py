@@ -8,6 +8,7 @@ from onegraph.ops import (
     adaptive_pooling,
     arrangement,
     binary,
+    class_loss,
     contraction,
     control,
     control_functions,
@@ -15,6 +16,7 @@ from onegraph.ops import (
     convolution_functions,
     creation,
     custom,
+    distance,
     dropout,
     elementwise,
     gathering,
@@ -23,7 +25,9 @@ from onegraph.ops import (
     layout,
     leaf,
     lookup,
+    loss,
     mathematics,
+    metric_loss,
     movement,
     padding,
     philox,
@@ -44,22 +48,7 @@ from onegraph.ops import (
 from onegraph.ops.public import PUBLIC, Public, public
 from onegraph.ops.record import OPS, Kind, Op, Sample, check_rule, record_of
 
-FAMILIES = (
-    leaf,
-    elementwise,
-    binary,
-    movement,
-    reduction,
-    scan,
-    sorting,
-    contraction,
-    windows,
-    convolution,
-    indexing,
-    philox,
-    control,
-    custom,
-)
+FAMILIES = (leaf, elementwise, binary, movement, reduction, scan, sorting, contraction, windows, convolution, indexing, philox, control, custom)
 """The files that hold primitives."""
 
 __all__ = ["FAMILIES", "OPS", "PUBLIC", "Kind", "Op", "Public", "Sample", "check_rule", "public", "record_of"]
