@@ -1,7 +1,7 @@
 """Sorting along one dimension, from one primitive, `argsort`; gathering by it gives values their gradient.
 
 Sorting is always stable, and a NaN is larger than every number.
-Read next: `statistics.py` (median and quantile), `indexing.py` (gather).
+Read next: `statistics.py` (median and quantile), `gathering.py`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ ARGSORT = register(
 
 def take_along(x: Node, index: Node, dim: int) -> Node:
     """The elements of x at positions along one dimension; the gradient goes back to those positions."""
-    from onegraph.ops.indexing import gather
+    from onegraph.ops.gathering import gather
 
     return gather(x, dim, index)
 

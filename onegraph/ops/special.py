@@ -155,7 +155,8 @@ _ERFINV_TAIL = (
 def erfinv(input: Any) -> Node:
     """The inverse of erf on (-1, 1): infinite at -1 and 1, NaN outside.
 
-    Computed in float64 from a polynomial start and two Newton steps on 1 - |x| = erfc(y).
+    Computed in float64 from a polynomial start and three Newton steps, on erf(y) = |x|, or where |x| is close to 1 on
+    log(erfc(y)) = log(1 - |x|), which is nearly quadratic in y.
 
     >>> import numpy as np
     >>> from onegraph.ops.elementwise import numpy_constant
@@ -171,14 +172,16 @@ def erfinv(input: Any) -> Node:
     center = LT(w, constant(5, float64))
     near = polynomial(sub(w, 2.5), _ERFINV_CENTER)
     far = polynomial(sub(SQRT(WHERE(center, constant(5, float64), w)), 3.0), _ERFINV_TAIL)
-    y = mul(WHERE(center, near, far), safe)
     negative = LT(safe, zero)
-    gap = sub(1.0, WHERE(negative, mul(safe, -1.0), safe))
-    for _ in range(2):
-        magnitude = WHERE(negative, mul(y, -1.0), y)
-        error = SUB(gap, _erfc(magnitude))  # erf(y) - |x|, without the rounding of 1 - tiny
-        step = mul(mul(error, math.sqrt(math.pi) / 2), EXP(mul(magnitude, magnitude)))
-        y = sub(y, WHERE(negative, mul(step, -1.0), step))
+    size = WHERE(negative, mul(safe, -1.0), safe)
+    y = mul(WHERE(center, near, far), size)
+    log_gap = LOG(sub(1.0, size))
+    for _ in range(3):
+        scaled = _scaled_erfc(y)
+        newton = mul(SUB(ERF(y), size), EXP(mul(y, y)))
+        newton_in_logarithms = mul(SUB(log_gap, sub(LOG(scaled), mul(y, y))), scaled)
+        y = sub(y, mul(WHERE(center, newton, newton_in_logarithms), math.sqrt(math.pi) / 2))
+    y = WHERE(negative, mul(y, -1.0), y)
     edge = EQ(ABS(x), one)
     beyond = WHERE(edge, div(x, sub(1.0, ABS(x))), constant(math.nan, float64))
     return back(WHERE(inside, y, beyond))
@@ -210,7 +213,8 @@ def log_ndtr(input: Any) -> Node:
     x, back = _wide(input)
     a = mul(ABS(x), math.sqrt(0.5))
     low = LT(x, constant(-1, x.dtype))
-    left = sub(LOG(mul(_scaled_erfc(a), 0.5)), mul(a, a))
+    scaled = _scaled_erfc(MINIMUM(a, constant(1e30, x.dtype)))
+    left = sub(LOG(mul(scaled, 0.5)), mul(a, a))
     right = LOG1P(mul(_erfc(mul(WHERE(low, constant(0, x.dtype), x), math.sqrt(0.5))), -0.5))
     return back(WHERE(low, left, right))
 

@@ -12,7 +12,7 @@ import numpy as np
 from onegraph.backends.reference import evaluate
 from onegraph.ir.dtype import ALL, DType, bfloat16, float64, from_numpy
 from onegraph.ir.node import Node, bundle, input_node
-from onegraph.ops import OPS, Op
+from onegraph.ops import OPS, Kind, Op
 from onegraph.ops.binary import add, mul
 from onegraph.ops.elementwise import cast
 from onegraph.ops.reduction import sum_
@@ -85,8 +85,8 @@ class Case:
     def other_dtypes(self) -> list[DType]:
         """The dtypes to try beside the sample's own."""
         varied = self.varied()
-        if not varied:
-            return []
+        if not varied or self.op.kind in (Kind.CONTROL, Kind.RANDOM):
+            return []  # the graphs in the attributes, or the form of a random key, decide the dtypes
         own = from_numpy(self.arrays[varied[0]].dtype)
         kinds = self.op.dtypes if varied[0] == 0 else ("bool", "uint", "int", "float")
         finite = all(np.isfinite(self.arrays[i]).all() for i in varied)

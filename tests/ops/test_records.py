@@ -27,7 +27,8 @@ WITHOUT_GRADIENT = {
     "floor_div": "constant between jumps, so the derivative is zero wherever it exists",
 }
 
-RECORDS = sorted(OPS.values(), key=lambda op: op.name)
+# `item` picks a result of control flow, whose samples therefore test it.
+RECORDS = sorted((op for op in OPS.values() if op.name != "item"), key=lambda op: op.name)
 CASES = [case for op in RECORDS for case in cases_of(op)]
 
 
