@@ -15,9 +15,11 @@ from onegraph.errors import ArgumentError, DTypeError, OneGraphError, ShapeError
 from onegraph.ir import Node, input_node
 from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import bfloat16, float16, float32, float64, int32, int64
+from onegraph.ops import random
 from onegraph.ops.dropout import alpha_dropout, dropout, feature_alpha_dropout, feature_dropout
 from onegraph.ops.elementwise import numpy_constant
-from onegraph.ops.philox import RANDOM_BITS, fold_in, make_key, philox, split
+from onegraph.ops.movement import full
+from onegraph.ops.philox import RANDOM_BITS, bits64, fold_in, make_key, philox, split
 from onegraph.ops.random import (
     bernoulli,
     categorical,
@@ -77,7 +79,7 @@ def test_published_vectors(counter: str, key: str, expected: str) -> None:
     assert " ".join(f"{int(w[0]):08x}" for w in found) == expected
 
 
-def philox_of_numpy(seed: int, stream: int, block: int) -> list[int]:
+def philox_of_integers(seed: int, stream: int, block: int) -> list[int]:
     """One block, with Python's integers."""
     c = [block & 0xFFFFFFFF, block >> 32, stream & 0xFFFFFFFF, stream >> 32]
     k = [seed & 0xFFFFFFFF, seed >> 32]
@@ -91,7 +93,7 @@ def philox_of_numpy(seed: int, stream: int, block: int) -> list[int]:
 @pytest.mark.parametrize(("seed", "stream"), [(0, 0), (0x123456789ABCDEF0, 0xFEDCBA9876543210), (-1, 3)])
 def test_elements_are_words_of_their_block(seed: int, stream: int) -> None:
     unsigned = seed % (1 << 64), stream % (1 << 64)
-    expected = [w for block in range(6) for w in philox_of_numpy(*unsigned, block)]
+    expected = [w for block in range(6) for w in philox_of_integers(*unsigned, block)]
     assert words(seed, stream, 22).tolist() == expected[:22]
 
 
@@ -99,7 +101,7 @@ def test_large_blocks_are_numbered_on() -> None:
     found = words(7, 1, 40_003)
     for block in (0, 8191, 8192, 10_000):
         part = found[4 * block : 4 * block + 4].tolist()
-        assert part == philox_of_numpy(7, 1, block)[: len(part)]
+        assert part == philox_of_integers(7, 1, block)[: len(part)]
 
 
 def test_a_shorter_result_is_the_beginning_of_a_longer_one() -> None:
@@ -163,6 +165,11 @@ def test_fold_in_is_a_row_of_split() -> None:
 def test_keys_of_keys_differ() -> None:
     found = {tuple(value(fold_in(fold_in(KEY, i), j)).tolist()) for i in range(5) for j in range(5)}
     assert len(found) == 25
+
+
+def test_new_keys_are_no_numbers_drawn_with_the_key() -> None:
+    drawn = set(value(bits64(KEY, (50,))).tolist())
+    assert not drawn & set(value(split(KEY, 3)).ravel().tolist())
 
 
 def test_fold_in_takes_integers_only() -> None:
@@ -329,6 +336,14 @@ def test_inverse_erf(dtype: Any, tolerance: float) -> None:
     np.testing.assert_allclose([math.erf(v) for v in back], y, rtol=tolerance, atol=1e-16)
     if dtype is np.float64:
         np.testing.assert_allclose(back, x, rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("u", [0.0, 1 - 2.0**-24])
+def test_finite_at_both_ends_of_the_uniform_numbers(u: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "unit", lambda key, shape, dtype=float32: full(shape, u, dtype))
+    assert 0 < value(exponential(KEY, (1,)))[0] < math.inf
+    for x in (normal(KEY, (2,)), gumbel(KEY, (1,)), truncated_normal(KEY, (1,), low=-math.inf, high=math.inf)):
+        assert np.all(np.isfinite(value(x)))
 
 
 def test_categorical() -> None:
