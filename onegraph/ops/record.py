@@ -87,9 +87,7 @@ class Op:
     def __call__(self, *inputs: Node, **attributes: Any) -> Node:
         """Record a node; shapes and dtypes are checked here."""
         shape, dtype = self.rule(*inputs, **attributes)
-        node = Node(
-            self.name, inputs, Attributes(attributes) if attributes else EMPTY, shape, dtype, capture_source()
-        )
+        node = Node(self.name, inputs, Attributes(attributes) if attributes else EMPTY, shape, dtype, capture_source())
         for made in recorders:
             made.append(node)
         return node
