@@ -20,9 +20,7 @@ from onegraph.ops.reduction import sum_to_shape
 from onegraph.ops.shapes import same_shape, show
 
 
-def gradient(
-    outputs: Sequence[Node], seeds: Sequence[Node | None], wrt: Sequence[Node]
-) -> list[Node | None]:
+def gradient(outputs: Sequence[Node], seeds: Sequence[Node | None], wrt: Sequence[Node]) -> list[Node | None]:
     """Gradients of the sum of `outputs` (each weighted by its seed) with respect to nodes.
 
     Args:

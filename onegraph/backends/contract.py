@@ -91,4 +91,6 @@ def get_backend(name: str) -> Backend:
     try:
         return _backends[name]
     except KeyError:
-        raise ArgumentError(f"no backend is called {name!r}", hint=f"there are {', '.join(sorted(_backends))}") from None
+        raise ArgumentError(
+            f"no backend is called {name!r}", hint=f"there are {', '.join(sorted(_backends))}"
+        ) from None

@@ -35,7 +35,8 @@ class ReferenceExecutable:
             if slot not in kept:
                 free[step].append(slot)
         self.steps = [
-            (node, tuple(slots[i] for i in node.inputs), slots[node], tuple(free[step])) for step, node in enumerate(self.order)
+            (node, tuple(slots[i] for i in node.inputs), slots[node], tuple(free[step]))
+            for step, node in enumerate(self.order)
         ]
         self.output_slots = [slots[o] for o in graph.outputs]
 

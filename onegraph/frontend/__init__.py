@@ -6,7 +6,8 @@ from typing import Any
 
 from onegraph.config import settings, using
 from onegraph.frontend import autograd, convert, generate, operators, random
-from onegraph.frontend.convert import as_tensor, evaluate, from_dlpack, frombuffer, from_numpy_array, tensor
+from onegraph.frontend.convert import as_tensor, evaluate, from_dlpack, from_numpy_array, frombuffer, tensor
+from onegraph.frontend.explain import explain
 from onegraph.frontend.function import Function, grad, jit, value_and_grad
 from onegraph.frontend.random import Generator
 from onegraph.frontend.state import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
@@ -33,6 +34,7 @@ def eager(enabled: bool = True) -> Any:
     """
     return using(eager=enabled)
 
+
 _dtype_names = {"bool": _dtypes.bool_, "uint8": _dtypes.uint8, "int8": _dtypes.int8, "int16": _dtypes.int16, "short": _dtypes.int16,
                 "int32": _dtypes.int32, "int": _dtypes.int32, "int64": _dtypes.int64, "long": _dtypes.int64,
                 "float16": _dtypes.float16, "half": _dtypes.float16, "bfloat16": _dtypes.bfloat16, "float32": _dtypes.float32,
@@ -51,6 +53,7 @@ _named = {
     "eager": eager,
     "enable_grad": enable_grad,
     "eval": evaluate,
+    "explain": explain,
     "from_dlpack": from_dlpack,
     "from_numpy": from_numpy_array,
     "frombuffer": frombuffer,

@@ -54,12 +54,12 @@ def backward(
             accumulate(target, node, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
     for tensor in tensors:
-        if not keep and not (leaves.get(tensor._node) is tensor):
+        if not keep and leaves.get(tensor._node) is not tensor:
             tensor._freed = True
         wait_for(tensor)
 
 
-def _seed_nodes(tensors: Sequence[Tensor], seeds: Sequence[Tensor | None] | None) -> list[Node | None]:
+def _seed_nodes(tensors: Sequence[Tensor], seeds: Tensor | Sequence[Tensor | None] | None) -> list[Node | None]:
     if seeds is None:
         return [None] * len(tensors)
     seeds = [seeds] if isinstance(seeds, Tensor) else list(seeds)
@@ -107,7 +107,7 @@ def grad(
     >>> x = og.tensor(3.0, requires_grad=True)
     >>> (dx,) = og.autograd.grad(x ** 3, x, create_graph=True)
     >>> dx, og.autograd.grad(dx, x)[0]
-    (tensor(27., grad_fn=<MulBackward>), tensor(18.))
+    (tensor(27., grad_fn=<AddBackward>), tensor(18.))
     """
     tensors = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     targets = [inputs] if isinstance(inputs, Tensor) else list(inputs)
@@ -124,7 +124,8 @@ def grad(
             node = autodiff.reverse.zeros_like(target.node)
         if node is None and not allow_unused:
             raise GradientError(
-                f"an input of shape {show(target.shape)} was not used in computing the outputs", hint="allow_unused=True gives None for it"
+                f"an input of shape {show(target.shape)} was not used in computing the outputs",
+                hint="allow_unused=True gives None for it",
             )
         results.append(None if node is None else wrap(node, True) if create_graph else wrap(DETACH(node), False))
     return tuple(results)
@@ -243,12 +244,19 @@ class Function:
 
 
 def _with_rule(
-    cls: type[Function], context: FunctionContext, args: Sequence[Any], inputs: list[Tensor], outputs: list[Tensor], position: int
+    cls: type[Function],
+    context: FunctionContext,
+    args: Sequence[Any],
+    inputs: list[Tensor],
+    outputs: list[Tensor],
+    position: int,
 ) -> Tensor:
     """Output number `position`; its gradient goes through the class's backward, the other outputs' gradients being zero."""
 
     def rule(g: Node) -> list[Node | None]:
-        gradients = [wrap(g if i == position else autodiff.reverse.zeros_like(o.node), False) for i, o in enumerate(outputs)]
+        gradients = [
+            wrap(g if i == position else autodiff.reverse.zeros_like(o.node), False) for i, o in enumerate(outputs)
+        ]
         with enable_grad():
             found = cls.backward(context, *gradients)
         found = [found] if isinstance(found, Tensor) or found is None else list(found)

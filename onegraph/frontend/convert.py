@@ -1,4 +1,4 @@
-"""Making tensors from data, and converting them: `tensor`, `from_numpy`, `to`, `float`, `copy_`, ... """
+"""Making tensors from data, and converting them: `tensor`, `from_numpy`, `to`, `float`, `copy_`, ..."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from onegraph.ops.elementwise import cast
 from onegraph.ops.movement import RESHAPE, expand_to
 
 
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Tensor:
     """A new tensor with a copy of the data.
 
     Args:
@@ -48,7 +50,9 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 def from_numpy_array(ndarray: np.ndarray[Any, Any]) -> Tensor:
     """A tensor on an array's memory, without a copy. Do not write to the array while operations on the tensor are pending."""
     if not isinstance(ndarray, np.ndarray):
-        raise ArgumentTypeError(f"from_numpy: expected a NumPy array, got {type(ndarray).__name__}", hint="use onegraph.tensor(...)")
+        raise ArgumentTypeError(
+            f"from_numpy: expected a NumPy array, got {type(ndarray).__name__}", hint="use onegraph.tensor(...)"
+        )
     return tensor_from_array(ndarray, from_numpy(ndarray.dtype))
 
 
@@ -133,7 +137,11 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy; gradients flow through it."""
     if mode.trace is not None:
         mode.trace.seen(input)
-    return wrap(input.node, input._requires_grad) if not _is_leaf_node(input) else wrap(_identity(input), input._requires_grad)
+    return (
+        wrap(input.node, input._requires_grad)
+        if not _is_leaf_node(input)
+        else wrap(_identity(input), input._requires_grad)
+    )
 
 
 def _is_leaf_node(tensor: Tensor) -> bool:

@@ -234,7 +234,10 @@ class _Call:
     def _check_leaks(self, outputs: Sequence[Node], allowed: set[Node]) -> None:
         for node in topological(outputs, stop=lambda n: n in allowed):
             if node.op == "input" and node not in allowed:
-                raise TraceError("a traced function uses a tensor of another trace", hint="do not keep tensors of a traced function for later")
+                raise TraceError(
+                    "a traced function uses a tensor of another trace",
+                    hint="do not keep tensors of a traced function for later",
+                )
 
     def _restore(self, trace: Trace) -> None:
         """Leave the tensors from outside as they were before the trace."""
@@ -295,7 +298,9 @@ def _argument(tensor: Tensor) -> Tensor:
 class Function:
     """A function that runs as one plan; made by `jit`."""
 
-    def __init__(self, function: Callable[..., Any], static_argnames: Sequence[str] = (), static_argnums: Sequence[int] = ()) -> None:
+    def __init__(
+        self, function: Callable[..., Any], static_argnames: Sequence[str] = (), static_argnums: Sequence[int] = ()
+    ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.static_names = frozenset(static_argnames)
@@ -389,7 +394,7 @@ def jit(function: Any = None, *, static_argnames: Sequence[str] = (), static_arg
     tensor([2., 4.])
     >>> print(double.trace(og.ones(2)).text())
     graph function(%0: f32[2]) {
-      %1: f32[] = constant(value=lit(f32[], 2.0))
+      %1: f32[] = constant(value=f32[](2.0))
       %2: f32[2] = mul(%0, %1)
       return %2
     }
@@ -429,7 +434,9 @@ class _JitModule:
         setattr(self.module, name, value)
 
 
-def grad(function: Callable[..., Tensor], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
+def grad(
+    function: Callable[..., Tensor], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
     """A function that gives the gradient of a function of tensors, with respect to one or several of its arguments.
 
     Args:
@@ -449,7 +456,9 @@ def grad(function: Callable[..., Tensor], argnums: int | Sequence[int] = 0, has_
     return gradient
 
 
-def value_and_grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
+def value_and_grad(
+    function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
     """As `grad`, giving the pair (value, gradient)."""
     from onegraph.frontend.autograd import grad as gradients
 
@@ -463,7 +472,8 @@ def value_and_grad(function: Callable[..., Any], argnums: int | Sequence[int] = 
             values[p] = _fresh(values[p])
         result = function(*values, **kwargs)
         output = result[0] if has_aux else result
-        found = gradients(output, [values[p] for p in positions], create_graph=True, materialize_grads=True)
+        keep = any(isinstance(a, Tensor) and a._requires_grad for a in args)  # an outer derivative may go on
+        found = gradients(output, [values[p] for p in positions], create_graph=keep, materialize_grads=True)
         return result, found[0] if isinstance(argnums, int) else found
 
     return run

@@ -176,7 +176,7 @@ def follow(args: Any, kwargs: dict[str, Any], result: Any, function: Callable[..
         return make_view(base, result, lambda node: function(node, *rest, **keywords))
     for i, part in enumerate(result):
         if isinstance(part, Tensor):
-            make_view(base, part, lambda node, i=i: function(node, *rest, **keywords)[i])
+            make_view(base, part, functools.partial(_part, function, i, rest, keywords))
     return result
 
 
@@ -189,6 +189,11 @@ def _write_out(out: Any, tensors: Any) -> Any:
             raise ArgumentError(f"out= has shape {tuple(out.shape)}, the result {tuple(tensors.shape)}")
         out._assign(tensors.node)
     return out
+
+
+def _part(function: Callable[..., Any], i: int, rest: Any, keywords: dict[str, Any], node: Node) -> Node:
+    found: Node = function(node, *rest, **keywords)[i]
+    return found
 
 
 def make_inplace(call: Callable[..., Any], name: str) -> Callable[..., Tensor]:
@@ -228,4 +233,3 @@ def install(namespaces: dict[str, dict[str, Any]]) -> None:
                     setattr(Tensor, f"{name}_", inplace)
                 if entry.namespace:
                     namespaces.setdefault(entry.namespace, {})[f"{name}_"] = inplace
-

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 def tensor_text(tensor: Tensor) -> str:
     """`tensor([1., 2.])` and the like."""
     array = tensor._array()
-    body = np.array2string(array, separator=", ", precision=4, threshold=1000, edgeitems=3, max_line_width=73, prefix="tensor(")
+    body = np.array2string(
+        array, separator=", ", precision=4, threshold=1000, edgeitems=3, max_line_width=73, prefix="tensor("
+    )
     parts = [body]
     if not array.size and array.ndim != 1:
         parts = ["[]", f"size={tuple(tensor.shape)}"]

@@ -126,21 +126,44 @@ def _shape(op: str, size: Any) -> Shape:
     return check_sizes(op, as_shape(op, size))
 
 
-def rand(*size: Any, generator: Generator | None = None, out: Tensor | None = None, dtype: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def rand(
+    *size: Any,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
     """Numbers drawn evenly from [0, 1)."""
     _options(options)
     key = (generator or default_generator).next_key()
     return _finish(ops_random.uniform(key, _shape("rand", size), dtype=_floating(dtype)), requires_grad, out)
 
 
-def randn(*size: Any, generator: Generator | None = None, out: Tensor | None = None, dtype: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def randn(
+    *size: Any,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
     """Numbers drawn from the normal distribution with mean 0 and standard deviation 1."""
     _options(options)
     key = (generator or default_generator).next_key()
     return _finish(ops_random.normal(key, _shape("randn", size), dtype=_floating(dtype)), requires_grad, out)
 
 
-def randint(low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
     """Integers drawn evenly from [low, high); with two arguments from [0, first)."""
     _options(options)
     if size is None:
@@ -151,14 +174,24 @@ def randint(low: int, high: Any = None, size: Any = None, *, generator: Generato
     return _finish(cast(node, int64 if dtype is None else as_dtype(dtype)), requires_grad)
 
 
-def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def randperm(
+    n: int, *, generator: Generator | None = None, dtype: Any = None, requires_grad: bool = False, **options: Any
+) -> Tensor:
     """The numbers 0 to n - 1 in random order."""
     _options(options)
     node = ops_random.permutation((generator or default_generator).next_key(), n)
     return _finish(cast(node, int64 if dtype is None else as_dtype(dtype)), requires_grad)
 
 
-def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: Any = None, **options: Any) -> Tensor:
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    **options: Any,
+) -> Tensor:
     """Numbers drawn from normal distributions; mean and std may be tensors."""
     _options(options)
     shape: tuple[int, ...] = () if size is None else _shape("normal", size)  # type: ignore[assignment]
@@ -175,7 +208,9 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     return (drawn < (probability.detach() if isinstance(probability, Tensor) else probability)).to(input.dtype)
 
 
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Tensor:
     """Indices drawn by the weights in each row."""
     if input.ndim not in (1, 2):
         raise ShapeError(f"multinomial: needs one or two dimensions, got {tuple(input.shape)}")
@@ -240,7 +275,9 @@ def bernoulli_(t: Tensor, generator: Generator | None, p: Any = 0.5) -> Tensor:
 def random_(t: Tensor, generator: Generator | None, from_: int = 0, to: int | None = None) -> Tensor:
     """Fill with integers drawn evenly from [from, to)."""
     if to is None:
-        from_, to = (0, from_) if from_ else (0, 1 << min(t.dtype.bits - 1, 53) if not t.dtype.is_floating_point else 1 << 24)
+        from_, to = (
+            (0, from_) if from_ else (0, 1 << min(t.dtype.bits - 1, 53) if not t.dtype.is_floating_point else 1 << 24)
+        )
     return randint(from_, to, tuple(t.shape), generator=generator)
 
 

@@ -7,7 +7,7 @@ The methods that are plain operations are generated from the table of public fun
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,15 @@ from onegraph.backends.contract import Buffer
 from onegraph.config import settings
 from onegraph.errors import ArgumentTypeError, DeviceError, DTypeError, GradientError, ShapeError, TraceError
 from onegraph.frontend.state import leaves, mode, take_waiting, wait_for
-from onegraph.ir.dtype import DType, as_dtype, bfloat16, bfloat16_to_float32, float32_to_bfloat16, from_numpy, get_default_dtype
+from onegraph.ir.dtype import (
+    DType,
+    as_dtype,
+    bfloat16,
+    bfloat16_to_float32,
+    float32_to_bfloat16,
+    from_numpy,
+    get_default_dtype,
+)
 from onegraph.ir.node import EMPTY, Node
 from onegraph.ops.elementwise import DETACH, cast
 from onegraph.ops.shapes import show
@@ -71,6 +79,37 @@ class Tensor:
     grad: Tensor | None = None
     name: str | None = None
 
+    if TYPE_CHECKING:  # what generate.py, operators.py and convert.py add, as far as a type checker cares
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __add__(self, other: Any) -> Tensor: ...
+        def __radd__(self, other: Any) -> Tensor: ...
+        def __sub__(self, other: Any) -> Tensor: ...
+        def __rsub__(self, other: Any) -> Tensor: ...
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __rmul__(self, other: Any) -> Tensor: ...
+        def __truediv__(self, other: Any) -> Tensor: ...
+        def __rtruediv__(self, other: Any) -> Tensor: ...
+        def __floordiv__(self, other: Any) -> Tensor: ...
+        def __mod__(self, other: Any) -> Tensor: ...
+        def __pow__(self, other: Any) -> Tensor: ...
+        def __rpow__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __abs__(self) -> Tensor: ...
+        def __invert__(self) -> Tensor: ...
+        def __and__(self, other: Any) -> Tensor: ...
+        def __or__(self, other: Any) -> Tensor: ...
+        def __xor__(self, other: Any) -> Tensor: ...
+        def __lt__(self, other: Any) -> Tensor: ...
+        def __le__(self, other: Any) -> Tensor: ...
+        def __gt__(self, other: Any) -> Tensor: ...
+        def __ge__(self, other: Any) -> Tensor: ...
+        def __eq__(self, other: object) -> Tensor: ...  # type: ignore[override]
+        def __ne__(self, other: object) -> Tensor: ...  # type: ignore[override]
+        def __getitem__(self, index: Any) -> Tensor: ...
+        def __setitem__(self, index: Any, value: Any) -> None: ...
+
     def __init__(self, data: Any = (), *, dtype: Any = None, requires_grad: bool = False) -> None:
         self._node = _node_from_data(data, dtype)
         if requires_grad:
@@ -87,6 +126,7 @@ class Tensor:
             if view.version != view.base._version:
                 self._node = view.function(base_node)
                 view.version = view.base._version
+                self._version += 1  # views of this view follow
         return self._node
 
     @property
@@ -145,7 +185,10 @@ class Tensor:
             self._become_leaf(self.node)
         elif not requires_grad and self._requires_grad:
             if not self.is_leaf:
-                raise GradientError("this tensor is the result of an operation, so it cannot stop requiring gradients", hint="use x.detach()")
+                raise GradientError(
+                    "this tensor is the result of an operation, so it cannot stop requiring gradients",
+                    hint="use x.detach()",
+                )
             leaves.pop(self._node, None)
             self._requires_grad = False
         return self
@@ -164,7 +207,9 @@ class Tensor:
         """Replace the tensor's value, as every in-place operation does."""
         before = self._node
         if node.shape != before.shape:
-            raise ShapeError(f"in-place: a result of shape {show(node.shape)} does not fit into a tensor of shape {show(before.shape)}")
+            raise ShapeError(
+                f"in-place: a result of shape {show(node.shape)} does not fit into a tensor of shape {show(before.shape)}"
+            )
         node = cast(node, before.dtype)
         leaf = self._requires_grad and self.is_leaf
         if leaf and mode.gradients:
@@ -192,6 +237,16 @@ class Tensor:
         if settings.eager:
             self._realize()
 
+    def _settle(self) -> None:
+        """Once the value is known, forget the graph that led to it, unless a gradient may still be asked for."""
+        node = self._node
+        if not node.inputs or type(node.value) is not Buffer:
+            return
+        if self._requires_grad and leaves.get(node) is self:
+            self._become_leaf(node)
+        elif not self._requires_grad or self._freed:
+            self._node = Node("input", (), EMPTY, node.shape, node.dtype, None, node.value)
+
     # ---- values
 
     def _realize(self) -> Buffer:
@@ -209,7 +264,9 @@ class Tensor:
             force: also for a tensor that requires gradients (as `detach().numpy()`).
         """
         if self._requires_grad and not force:
-            raise GradientError("numpy() of a tensor that requires gradients would lose them", hint="use x.detach().numpy()")
+            raise GradientError(
+                "numpy() of a tensor that requires gradients would lose them", hint="use x.detach().numpy()"
+            )
         return self._array()
 
     def _array(self) -> np.ndarray[Any, Any]:
@@ -225,7 +282,10 @@ class Tensor:
     def item(self) -> Any:
         """The value of a tensor with one element, as a Python number."""
         if self._node.size != 1:
-            raise ShapeError(f"item: a tensor of shape {show(self.shape)} has more than one element", hint="use tolist() or index it first")
+            raise ShapeError(
+                f"item: a tensor of shape {show(self.shape)} has more than one element",
+                hint="use tolist() or index it first",
+            )
         return self._array().item()
 
     def tolist(self) -> Any:
@@ -290,14 +350,21 @@ class Tensor:
     def _traced(self) -> bool:
         from onegraph.ir.traverse import topological
 
-        return any(n.op == "input" and n.value is None for n in topological([self.node], stop=lambda n: type(n.value) is Buffer))
+        return any(
+            n.op == "input" and n.value is None
+            for n in topological([self.node], stop=lambda n: type(n.value) is Buffer)
+        )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
-            raise GradientError("only tensors made by the user can be deep-copied, not results of operations", hint="use x.detach()")
+            raise GradientError(
+                "only tensors made by the user can be deep-copied, not results of operations", hint="use x.detach()"
+            )
         copied = type(self).__new__(type(self))
         memo[id(self)] = copied
-        extra = {k: v for k, v in self.__dict__.items() if k not in ("_node", "_view", "_requires_grad", "grad", "_hooks")}
+        extra = {
+            k: v for k, v in self.__dict__.items() if k not in ("_node", "_view", "_requires_grad", "grad", "_hooks")
+        }
         copied.__dict__.update(extra)
         copied._node = Node("input", (), EMPTY, self.node.shape, self.dtype, None, self._realize())
         if self._requires_grad:
@@ -367,7 +434,9 @@ class Device:
         self.type, _, number = name.partition(":")
         self.index = int(number) if number else index
         if self.type != "cpu":
-            raise DeviceError(f"there is no device {name!r} in this build", hint="use device='cpu', or leave the argument out")
+            raise DeviceError(
+                f"there is no device {name!r} in this build", hint="use device='cpu', or leave the argument out"
+            )
 
     def __str__(self) -> str:
         return self.type
@@ -417,22 +486,6 @@ def realize_tensors(tensors: Sequence[Tensor]) -> None:
         tensor._settle()
 
 
-def _settle(self: Tensor) -> None:
-    """Once the value is known, forget the graph that led to it, unless a gradient may still be asked for."""
-    node = self._node
-    if not node.inputs or type(node.value) is not Buffer:
-        return
-    if not self._requires_grad:
-        self._node = Node("input", (), EMPTY, node.shape, node.dtype, None, node.value)
-    elif leaves.get(node) is self:
-        self._become_leaf(node)
-    elif self._freed:
-        self._node = Node("input", (), EMPTY, node.shape, node.dtype, None, node.value)
-
-
-Tensor._settle = _settle  # type: ignore[attr-defined]
-
-
 def tensor_from_array(array: np.ndarray[Any, Any], dtype: DType) -> Tensor:
     """A tensor that shares memory with an array in the host storage of its dtype."""
     return wrap_buffer(current_backend().copy_in(array, dtype))
@@ -463,7 +516,9 @@ def array_from_data(data: Any, dtype: Any = None) -> tuple[np.ndarray[Any, Any],
     except ValueError as error:
         raise ShapeError(f"the nested lists do not form a regular array: {error}") from None
     if array.dtype == object or array.dtype.kind in "USVc":
-        raise ArgumentTypeError(f"cannot make a tensor of {type(data).__name__} with elements of type {array.dtype}: {data!r:.60}")
+        raise ArgumentTypeError(
+            f"cannot make a tensor of {type(data).__name__} with elements of type {array.dtype}: {data!r:.60}"
+        )
     if dtype is None:
         if python and (array.dtype == np.float64 or not array.size):
             kind = get_default_dtype()
@@ -472,7 +527,9 @@ def array_from_data(data: Any, dtype: Any = None) -> tuple[np.ndarray[Any, Any],
     else:
         kind = as_dtype(dtype)
     with np.errstate(all="ignore"):
-        stored = float32_to_bfloat16(array.astype(np.float32)) if kind is bfloat16 else array.astype(kind.numpy, copy=False)
+        stored = (
+            float32_to_bfloat16(array.astype(np.float32)) if kind is bfloat16 else array.astype(kind.numpy, copy=False)
+        )
     return stored, kind
 
 

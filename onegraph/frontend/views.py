@@ -71,7 +71,9 @@ def _inverse(base: Node, function: Callable[[Node], Node], value: Node) -> Node:
     if not between:
         return value
     if any(n.op == "expand" for n in between):
-        raise GradientError("cannot write to an expanded tensor: several of its elements share one place", hint="clone() it first")
+        raise GradientError(
+            "cannot write to an expanded tensor: several of its elements share one place", hint="clone() it first"
+        )
     bare = _without_detach(shown, source)
     (moved,) = gradient([bare], [value], [source])
     assert moved is not None
@@ -91,4 +93,3 @@ def _without_detach(shown: Node, source: Node) -> Node:
         return inputs[0] if node.op == "detach" else with_inputs(node, inputs)
 
     return rebuild([shown], replace)[0]
-

@@ -10,9 +10,9 @@ import numpy as np
 from onegraph.errors import ArgumentError, DTypeError
 from onegraph.ir.dtype import DType, bool_
 from onegraph.ir.node import Node, Shape
-from onegraph.ops.elementwise import LOG, NEG, TRUNC, WHERE, as_node, reciprocal, sqrt, to_bool, to_float
+from onegraph.ops.elementwise import LOG, NEG, TRUNC, WHERE, reciprocal, sqrt, to_bool
 from onegraph.ops.leaf import constant
-from onegraph.ops.promotion import common_dtype, promote, promote_pair
+from onegraph.ops.promotion import as_node, common_dtype, promote, promote_pair, to_float
 from onegraph.ops.public import public
 from onegraph.ops.record import Array, InputGradient, Kind, Op, Sample, real, register
 from onegraph.ops.shapes import broadcast_shapes, show
@@ -99,21 +99,21 @@ def _half_where_equal(n: Node, g: Node, mine: int, wins: Op) -> Node:
 
 ALL_KINDS = ("bool", "uint", "int", "float")
 
-ADD = _binary("add", "a + b", np.add, lambda n, g: g, lambda n, g: g, kinds=ALL_KINDS)
-SUB = _binary("sub", "a - b", np.subtract, lambda n, g: g, lambda n, g: NEG(g))
-MUL = _binary(
-    "mul", "a * b", np.multiply, lambda n, g: mul(g, n.inputs[1]), lambda n, g: mul(g, n.inputs[0]), kinds=ALL_KINDS
+ADD: Op = _binary("add", "a + b", np.add, lambda n, g: g, lambda n, g: g, kinds=ALL_KINDS)
+SUB: Op = _binary("sub", "a - b", np.subtract, lambda n, g: g, lambda n, g: NEG(g))
+MUL: Op = _binary(
+    "mul", "a * b", np.multiply, lambda n, g: MUL(g, n.inputs[1]), lambda n, g: MUL(g, n.inputs[0]), kinds=ALL_KINDS
 )
-DIV = _binary(
+DIV: Op = _binary(
     "div",
     "a / b of floating numbers",
     np.divide,
-    lambda n, g: div(g, n.inputs[1]),
-    lambda n, g: NEG(mul(g, div(n, n.inputs[1]))),
+    lambda n, g: DIV(g, n.inputs[1]),
+    lambda n, g: NEG(MUL(g, DIV(n, n.inputs[1]))),
     low=0.5,
     kinds=("float",),
 )
-POW = _binary(
+POW: Op = _binary(
     "pow",
     "a to the power of b",
     _pow_reference,
@@ -121,18 +121,18 @@ POW = _binary(
     lambda n, g: _pow_gradient_exponent(n, g),
     low=0.2,
 )
-MOD = _binary(
+MOD: Op = _binary(
     "mod",
     "remainder with the sign of b, as Python's %",
     _integer_safe(np.mod),
     lambda n, g: g,
-    lambda n, g: NEG(mul(g, FLOOR_DIV(*n.inputs))),
+    lambda n, g: NEG(MUL(g, FLOOR_DIV(*n.inputs))),
     low=0.3,
 )
-FLOOR_DIV = _binary(
+FLOOR_DIV: Op = _binary(
     "floor_div", "a / b rounded down, as Python's //", _integer_safe(np.floor_divide), None, None, low=0.3
 )
-MAXIMUM = _binary(
+MAXIMUM: Op = _binary(
     "maximum",
     "the larger of a and b; NaN if either is",
     np.maximum,
@@ -140,7 +140,7 @@ MAXIMUM = _binary(
     lambda n, g: _half_where_equal(n, g, 1, GT),
     kinds=ALL_KINDS,
 )
-MINIMUM = _binary(
+MINIMUM: Op = _binary(
     "minimum",
     "the smaller of a and b; NaN if either is",
     np.minimum,
@@ -148,24 +148,24 @@ MINIMUM = _binary(
     lambda n, g: _half_where_equal(n, g, 1, LT),
     kinds=ALL_KINDS,
 )
-ATAN2 = _binary(
+ATAN2: Op = _binary(
     "atan2",
     "the angle of the point (b, a)",
     np.arctan2,
-    lambda n, g: mul(g, div(n.inputs[1], _square_sum(n))),
-    lambda n, g: mul(g, div(NEG(n.inputs[0]), _square_sum(n))),
+    lambda n, g: MUL(g, DIV(n.inputs[1], _square_sum(n))),
+    lambda n, g: MUL(g, DIV(NEG(n.inputs[0]), _square_sum(n))),
     low=0.5,
     kinds=("float",),
 )
-EQ = _binary("eq", "a == b", np.equal, kinds=ALL_KINDS, result=bool_)
-NE = _binary("ne", "a != b", np.not_equal, kinds=ALL_KINDS, result=bool_)
-LT = _binary("lt", "a < b", np.less, kinds=ALL_KINDS, result=bool_)
-LE = _binary("le", "a <= b", np.less_equal, kinds=ALL_KINDS, result=bool_)
-GT = _binary("gt", "a > b", np.greater, kinds=ALL_KINDS, result=bool_)
-GE = _binary("ge", "a >= b", np.greater_equal, kinds=ALL_KINDS, result=bool_)
-AND = _binary("and", "bitwise and; logical for bools", np.bitwise_and, kinds=("bool", "uint", "int"))
-OR = _binary("or", "bitwise or; logical for bools", np.bitwise_or, kinds=("bool", "uint", "int"))
-XOR = _binary("xor", "bitwise exclusive or; logical for bools", np.bitwise_xor, kinds=("bool", "uint", "int"))
+EQ: Op = _binary("eq", "a == b", np.equal, kinds=ALL_KINDS, result=bool_)
+NE: Op = _binary("ne", "a != b", np.not_equal, kinds=ALL_KINDS, result=bool_)
+LT: Op = _binary("lt", "a < b", np.less, kinds=ALL_KINDS, result=bool_)
+LE: Op = _binary("le", "a <= b", np.less_equal, kinds=ALL_KINDS, result=bool_)
+GT: Op = _binary("gt", "a > b", np.greater, kinds=ALL_KINDS, result=bool_)
+GE: Op = _binary("ge", "a >= b", np.greater_equal, kinds=ALL_KINDS, result=bool_)
+AND: Op = _binary("and", "bitwise and; logical for bools", np.bitwise_and, kinds=("bool", "uint", "int"))
+OR: Op = _binary("or", "bitwise or; logical for bools", np.bitwise_or, kinds=("bool", "uint", "int"))
+XOR: Op = _binary("xor", "bitwise exclusive or; logical for bools", np.bitwise_xor, kinds=("bool", "uint", "int"))
 
 
 def _shift(function: Callable[[Array, Array], Array], fill_sign: bool) -> Callable[[Array, Array], Array]:
@@ -179,8 +179,8 @@ def _shift(function: Callable[[Array, Array], Array], fill_sign: bool) -> Callab
     return shifted
 
 
-SHIFT_LEFT = _binary("shift_left", "bits moved up", _shift(np.left_shift, False), kinds=("uint", "int"))
-SHIFT_RIGHT = _binary("shift_right", "bits moved down, the sign kept", _shift(np.right_shift, True), kinds=("uint", "int"))
+SHIFT_LEFT: Op = _binary("shift_left", "bits moved up", _shift(np.left_shift, False), kinds=("uint", "int"))
+SHIFT_RIGHT: Op = _binary("shift_right", "bits moved down, the sign kept", _shift(np.right_shift, True), kinds=("uint", "int"))
 
 
 def _square_sum(n: Node) -> Node:

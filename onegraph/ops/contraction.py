@@ -42,9 +42,9 @@ def _matmul_rule(a: Node, b: Node) -> tuple[Shape, DType]:
 
 
 def _matmul_reference(a: Array, b: Array) -> Array:
-    if a.dtype.kind == "f" and 0 in (a.shape[-1],):
+    if a.shape[-1] == 0:
         return np.zeros((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]), a.dtype)
-    return np.matmul(a, b)
+    return np.asarray(np.matmul(a, b))
 
 
 def transpose_last(x: Node) -> Node:
@@ -53,7 +53,7 @@ def transpose_last(x: Node) -> Node:
     return PERMUTE(x, dims=(*range(rank - 2), rank - 1, rank - 2))
 
 
-MATMUL = register(
+MATMUL: Op = register(
     Op(
         name="matmul",
         kind=Kind.CONTRACTION,

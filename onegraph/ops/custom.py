@@ -28,7 +28,7 @@ def _custom_gradient(n: Node, g: Node, needs: Sequence[bool]) -> list[Node | Non
     return [None, *n.attributes["rule"].function(g)]
 
 
-WITH_GRADIENT = register(
+WITH_GRADIENT: Op = register(
     Op(
         name="with_gradient",
         kind=Kind.ELEMENTWISE,
@@ -42,7 +42,7 @@ WITH_GRADIENT = register(
     )
 )
 
-BARRIER = register(
+BARRIER: Op = register(
     Op(
         name="barrier",
         kind=Kind.ELEMENTWISE,

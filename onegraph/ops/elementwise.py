@@ -70,7 +70,7 @@ def _zero(x: Node, g: Node) -> Node | None:
 
 
 def _erf_reference(x: Array) -> Array:
-    return np.vectorize(math.erf, otypes=[np.float64])(x.astype(np.float64)).astype(x.dtype)
+    return np.asarray(np.vectorize(math.erf, otypes=[np.float64])(x.astype(np.float64)).astype(x.dtype))
 
 
 def _sigmoid_reference(x: Array) -> Array:
@@ -80,15 +80,15 @@ def _sigmoid_reference(x: Array) -> Array:
 
 _NUMBERS = ("uint", "int", "float")
 
-NEG = _unary("neg", "-x", np.negative, lambda n, g: NEG(g), kinds=_NUMBERS)
-ABS = _unary("abs", "|x|", np.abs, lambda n, g: _mul(g, SIGN(n.inputs[0])), kinds=_NUMBERS)
-SIGN = _unary("sign", "-1, 0 or 1 by the sign of x", np.sign, _zero, kinds=_NUMBERS)
-EXP = _unary("exp", "e to the power of x", np.exp, lambda n, g: _mul(g, n))
-EXPM1 = _unary("expm1", "exp(x) - 1, exact near 0", np.expm1, lambda n, g: _mul(g, _add(n, 1.0)))
-LOG = _unary("log", "natural logarithm", np.log, lambda n, g: _div(g, n.inputs[0]), 0.1, 4.0)
-LOG1P = _unary("log1p", "log(1 + x), exact near 0", np.log1p, lambda n, g: _div(g, _add(n.inputs[0], 1.0)), -0.9)
-SQRT = _unary("sqrt", "square root", np.sqrt, lambda n, g: _div(_mul(g, 0.5), n), 0.1, 4.0)
-RSQRT = _unary(
+NEG: Op = _unary("neg", "-x", np.negative, lambda n, g: NEG(g), kinds=_NUMBERS)
+ABS: Op = _unary("abs", "|x|", np.abs, lambda n, g: _mul(g, SIGN(n.inputs[0])), kinds=_NUMBERS)
+SIGN: Op = _unary("sign", "-1, 0 or 1 by the sign of x", np.sign, _zero, kinds=_NUMBERS)
+EXP: Op = _unary("exp", "e to the power of x", np.exp, lambda n, g: _mul(g, n))
+EXPM1: Op = _unary("expm1", "exp(x) - 1, exact near 0", np.expm1, lambda n, g: _mul(g, _add(n, 1.0)))
+LOG: Op = _unary("log", "natural logarithm", np.log, lambda n, g: _div(g, n.inputs[0]), 0.1, 4.0)
+LOG1P: Op = _unary("log1p", "log(1 + x), exact near 0", np.log1p, lambda n, g: _div(g, _add(n.inputs[0], 1.0)), -0.9)
+SQRT: Op = _unary("sqrt", "square root", np.sqrt, lambda n, g: _div(_mul(g, 0.5), n), 0.1, 4.0)
+RSQRT: Op = _unary(
     "rsqrt",
     "1 / sqrt(x)",
     lambda x: (1 / np.sqrt(x)).astype(x.dtype),
@@ -96,29 +96,29 @@ RSQRT = _unary(
     0.1,
     4.0,
 )
-RECIPROCAL = _unary(
+RECIPROCAL: Op = _unary(
     "reciprocal", "1 / x", lambda x: np.asarray(1 / x, x.dtype), lambda n, g: _mul(NEG(g), _mul(n, n)), 0.2, 3.0
 )
-SIN = _unary("sin", "sine", np.sin, lambda n, g: _mul(g, COS(n.inputs[0])))
-COS = _unary("cos", "cosine", np.cos, lambda n, g: NEG(_mul(g, SIN(n.inputs[0]))))
-TAN = _unary("tan", "tangent", np.tan, lambda n, g: _mul(g, _add(_mul(n, n), 1.0)), -1.2, 1.2)
-ASIN = _unary("asin", "inverse sine", np.arcsin, lambda n, g: _mul(g, RSQRT(_one_minus_square(n))), -0.9, 0.9)
-ACOS = _unary("acos", "inverse cosine", np.arccos, lambda n, g: NEG(_mul(g, RSQRT(_one_minus_square(n)))), -0.9, 0.9)
-ATAN = _unary("atan", "inverse tangent", np.arctan, lambda n, g: _div(g, _add(_square_input(n), 1.0)))
-SINH = _unary("sinh", "hyperbolic sine", np.sinh, lambda n, g: _mul(g, COSH(n.inputs[0])))
-COSH = _unary("cosh", "hyperbolic cosine", np.cosh, lambda n, g: _mul(g, SINH(n.inputs[0])))
-TANH = _unary("tanh", "hyperbolic tangent", np.tanh, lambda n, g: _mul(g, _one_minus(_mul(n, n))))
-ERF = _unary(
+SIN: Op = _unary("sin", "sine", np.sin, lambda n, g: _mul(g, COS(n.inputs[0])))
+COS: Op = _unary("cos", "cosine", np.cos, lambda n, g: NEG(_mul(g, SIN(n.inputs[0]))))
+TAN: Op = _unary("tan", "tangent", np.tan, lambda n, g: _mul(g, _add(_mul(n, n), 1.0)), -1.2, 1.2)
+ASIN: Op = _unary("asin", "inverse sine", np.arcsin, lambda n, g: _mul(g, RSQRT(_one_minus_square(n))), -0.9, 0.9)
+ACOS: Op = _unary("acos", "inverse cosine", np.arccos, lambda n, g: NEG(_mul(g, RSQRT(_one_minus_square(n)))), -0.9, 0.9)
+ATAN: Op = _unary("atan", "inverse tangent", np.arctan, lambda n, g: _div(g, _add(_square_input(n), 1.0)))
+SINH: Op = _unary("sinh", "hyperbolic sine", np.sinh, lambda n, g: _mul(g, COSH(n.inputs[0])))
+COSH: Op = _unary("cosh", "hyperbolic cosine", np.cosh, lambda n, g: _mul(g, SINH(n.inputs[0])))
+TANH: Op = _unary("tanh", "hyperbolic tangent", np.tanh, lambda n, g: _mul(g, _one_minus(_mul(n, n))))
+ERF: Op = _unary(
     "erf",
     "the error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x",
     _erf_reference,
     lambda n, g: _mul(_mul(g, 2 / math.sqrt(math.pi)), EXP(NEG(_square_input(n)))),
 )
-SIGMOID = _unary("sigmoid", "1 / (1 + exp(-x))", _sigmoid_reference, lambda n, g: _mul(g, _mul(n, _one_minus(n))))
-FLOOR = _unary("floor", "largest integer <= x", np.floor, _zero)
-CEIL = _unary("ceil", "smallest integer >= x", np.ceil, _zero)
-ROUND = _unary("round", "nearest integer, halves to even", np.round, _zero, edges=(0.5, 1.5, 2.5, -0.5, _NAN))
-TRUNC = _unary("trunc", "integer part", np.trunc, _zero)
+SIGMOID: Op = _unary("sigmoid", "1 / (1 + exp(-x))", _sigmoid_reference, lambda n, g: _mul(g, _mul(n, _one_minus(n))))
+FLOOR: Op = _unary("floor", "largest integer <= x", np.floor, _zero)
+CEIL: Op = _unary("ceil", "smallest integer >= x", np.ceil, _zero)
+ROUND: Op = _unary("round", "nearest integer, halves to even", np.round, _zero, edges=(0.5, 1.5, 2.5, -0.5, _NAN))
+TRUNC: Op = _unary("trunc", "integer part", np.trunc, _zero)
 
 
 def _add(a: Any, b: Any) -> Node:
@@ -173,11 +173,11 @@ def _predicate(name: str, doc: str, reference: Callable[[Array], Array]) -> Op:
     )
 
 
-ISNAN = _predicate("isnan", "whether x is not a number", np.isnan)
-ISINF = _predicate("isinf", "whether x is infinite", np.isinf)
-ISFINITE = _predicate("isfinite", "whether x is neither infinite nor NaN", np.isfinite)
+ISNAN: Op = _predicate("isnan", "whether x is not a number", np.isnan)
+ISINF: Op = _predicate("isinf", "whether x is infinite", np.isinf)
+ISFINITE: Op = _predicate("isfinite", "whether x is neither infinite nor NaN", np.isfinite)
 
-LOGICAL_NOT = register(
+LOGICAL_NOT: Op = register(
     Op(
         name="not",
         kind=Kind.ELEMENTWISE,
@@ -197,7 +197,7 @@ def _cast_reference(x: Array, *, dtype: DType) -> Array:
     return x.astype(compute_type(dtype))
 
 
-CAST = register(
+CAST: Op = register(
     Op(
         name="cast",
         kind=Kind.ELEMENTWISE,
@@ -212,7 +212,7 @@ CAST = register(
     )
 )
 
-DETACH = register(
+DETACH: Op = register(
     Op(
         name="detach",
         kind=Kind.ELEMENTWISE,
@@ -231,7 +231,7 @@ def _where_rule(condition: Node, a: Node, b: Node) -> tuple[Shape, DType]:
     return broadcast_shapes("where", condition.shape, a.shape, b.shape), check_same_dtype("where", a, b)
 
 
-WHERE = register(
+WHERE: Op = register(
     Op(
         name="where",
         kind=Kind.ELEMENTWISE,
@@ -318,7 +318,7 @@ def round(input: Any, *, decimals: int = 0) -> Node:
         return x
     if decimals == 0:
         return ROUND(x)
-    scale = 10.0 ** abs(decimals)
+    scale = 10.0 ** max(decimals, -decimals)
     return _div(ROUND(_mul(x, scale)), scale) if decimals > 0 else _mul(ROUND(_div(x, scale)), scale)
 
 

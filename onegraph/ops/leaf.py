@@ -29,7 +29,7 @@ def _constant_reference(*, value: Literal) -> Array:
     return value.array
 
 
-CONSTANT = register(
+CONSTANT: Op = register(
     Op(
         name="constant",
         kind=Kind.LEAF,
@@ -51,7 +51,7 @@ def _iota_rule(*, length: Size, dtype: DType) -> tuple[Shape, DType]:
     return (length,), dtype
 
 
-IOTA = register(
+IOTA: Op = register(
     Op(
         name="iota",
         kind=Kind.LEAF,
@@ -72,7 +72,7 @@ def _dimension_reference(*, size: Size) -> Array:
     return np.array(int(size), np.int64)
 
 
-DIMENSION = register(
+DIMENSION: Op = register(
     Op(
         name="dimension",
         kind=Kind.LEAF,

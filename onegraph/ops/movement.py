@@ -60,7 +60,7 @@ def _reshape_rule(x: Node, *, shape: Shape) -> tuple[Shape, DType]:
     return check_sizes("reshape", shape), x.dtype
 
 
-RESHAPE = register(
+RESHAPE: Op = register(
     Op(
         name="reshape",
         kind=Kind.MOVEMENT,
@@ -96,7 +96,7 @@ def inverse_order(dims: Sequence[int]) -> tuple[int, ...]:
     return tuple(result)
 
 
-PERMUTE = register(
+PERMUTE: Op = register(
     Op(
         name="permute",
         kind=Kind.MOVEMENT,
@@ -123,7 +123,7 @@ def _expand_rule(x: Node, *, shape: Shape) -> tuple[Shape, DType]:
     return check_sizes("expand", shape), x.dtype
 
 
-EXPAND = register(
+EXPAND: Op = register(
     Op(
         name="expand",
         kind=Kind.MOVEMENT,
@@ -197,7 +197,7 @@ def _pad_value_gradient(n: Node, g: Node) -> Node:
     return sub(sum_(g), sum_(_pad_gradient(n, g)))
 
 
-PAD = register(
+PAD: Op = register(
     Op(
         name="pad",
         kind=Kind.MOVEMENT,
@@ -247,7 +247,7 @@ def _slice_gradient(n: Node, g: Node) -> Node:
     return PAD(g, constant(0, g.dtype), padding=tuple(padding))
 
 
-SLICE = register(
+SLICE: Op = register(
     Op(
         name="slice",
         kind=Kind.MOVEMENT,
@@ -263,7 +263,7 @@ SLICE = register(
     )
 )
 
-FLIP = register(
+FLIP: Op = register(
     Op(
         name="flip",
         kind=Kind.MOVEMENT,
@@ -305,7 +305,7 @@ def _concat_gradient(n: Node, g: Node, needs: Sequence[bool]) -> list[Node | Non
     return found
 
 
-CONCAT = register(
+CONCAT: Op = register(
     Op(
         name="concat",
         kind=Kind.MOVEMENT,

@@ -131,10 +131,10 @@ def _prod_reference(x: Array, *, axis: Any, keepdims: bool) -> Array:
 
 
 _NUMBERS = ("uint", "int", "float")
-SUM = _reduction("sum", "the sum", _sum_reference, _to_all, kinds=_NUMBERS)
-PROD = _reduction("prod", "the product", _prod_reference, _prod_gradient, kinds=_NUMBERS)
-MAX = _reduction("max", "the largest element; NaN if any is", np.max, _evenly_among_extremes, needs_elements=True)
-MIN = _reduction("min", "the smallest element; NaN if any is", np.min, _evenly_among_extremes, needs_elements=True)
+SUM: Op = _reduction("sum", "the sum", _sum_reference, _to_all, kinds=_NUMBERS)
+PROD: Op = _reduction("prod", "the product", _prod_reference, _prod_gradient, kinds=_NUMBERS)
+MAX: Op = _reduction("max", "the largest element; NaN if any is", np.max, _evenly_among_extremes, needs_elements=True)
+MIN: Op = _reduction("min", "the smallest element; NaN if any is", np.min, _evenly_among_extremes, needs_elements=True)
 
 
 def _arg_rule(name: str) -> Callable[..., tuple[Shape, DType]]:
@@ -165,8 +165,8 @@ def _arg(name: str, doc: str, reference: Callable[..., Array]) -> Op:
     )
 
 
-ARGMAX = _arg("argmax", "where the largest element is (the first of them; a NaN counts as largest)", np.argmax)
-ARGMIN = _arg("argmin", "where the smallest element is (the first of them; a NaN counts as smallest)", np.argmin)
+ARGMAX: Op = _arg("argmax", "where the largest element is (the first of them; a NaN counts as largest)", np.argmax)
+ARGMIN: Op = _arg("argmin", "where the smallest element is (the first of them; a NaN counts as smallest)", np.argmin)
 
 
 def sum_(x: Node, dims: Any = None, keepdim: bool = False) -> Node:

@@ -50,9 +50,7 @@ def specialize(graph: Graph, values: Mapping[str, int]) -> Graph:
         graph: may have Dims in shapes and attributes.
         values: a number for each unknown.
     """
-    inputs = [
-        input_node(evaluate_sizes(n.shape, values), n.dtype, n.attributes.get("name")) for n in graph.inputs
-    ]
+    inputs = [input_node(evaluate_sizes(n.shape, values), n.dtype, n.attributes.get("name")) for n in graph.inputs]
     known = dict(zip(graph.inputs, inputs, strict=True))
 
     def replace(node: Node, sources: tuple[Node, ...]) -> Node:

@@ -112,7 +112,11 @@ class Entry:
 
     def find(self, pending: Pending, values: tuple[Any, ...]) -> Plan:
         """The plan for these scalars, compiled anew when one that was built in has changed."""
-        changed = {i for i, (a, b) in enumerate(zip(self.first, values, strict=True)) if i not in self.varying and not _same(a, b)}
+        changed = {
+            i
+            for i, (a, b) in enumerate(zip(self.first, values, strict=True))
+            if i not in self.varying and not _same(a, b)
+        }
         if changed or self.plan is None:
             self.varying |= changed
             built_in = {i for i in range(len(values)) if i not in self.varying}
@@ -182,4 +186,3 @@ def _warn_of_changing_shapes(pending: Pending) -> None:
             f"pad or bucket the inputs to a few sizes, or drop the last, smaller batch. First op at {line}",
             stacklevel=4,
         )
-

@@ -1,0 +1,83 @@
+"""`explain`: every stage of compiling a function, from the user's lines to the steps of the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from onegraph.frontend.function import Function, jit
+from onegraph.ir.node import Graph
+from onegraph.ir.text import to_text
+from onegraph.passes.pipeline import Pass
+
+
+class Explanation:
+    """The stages of a compilation, as text.
+
+    Attributes:
+        stages: (name, text) in order.
+    """
+
+    def __init__(self, stages: list[tuple[str, str]]) -> None:
+        self.stages = stages
+
+    def __str__(self) -> str:
+        return "\n\n".join(f"== {name}\n{text}" for name, text in self.stages)
+
+    __repr__ = __str__
+
+    def __getitem__(self, name: str) -> str:
+        return dict(self.stages)[name]
+
+
+def explain(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Explanation:
+    """Every stage that a function goes through: the traced graph with the user's lines, each pass, and the plan.
+
+    Args:
+        function: a function or module (traced or not).
+        args, kwargs: what it would be called with; nothing is computed and no state changes.
+
+    >>> import onegraph as og
+    >>> print(og.explain(lambda x: (x + 0.5) * (x + 0.5), og.ones(2)))  # doctest: +ELLIPSIS
+    == traced
+    graph function(%0: f32[2]) {
+      %1: f32[] = constant(value=f32[](0.5))
+      %2: f32[2] = add(%0, %1)  # ...:1
+      %3: f32[2] = add(%0, %1)  # ...:1
+      %4: f32[2] = mul(%2, %3)  # ...:1
+      return %4
+    }
+    <BLANKLINE>
+    == simplify: take out ops that do nothing when a graph runs
+    (no change)
+    <BLANKLINE>
+    == common subexpressions: compute equal things once
+    graph function(%0: f32[2]) {
+      %1: f32[] = constant(value=f32[](0.5))
+      %2: f32[2] = add(%0, %1)  # ...:1
+      %3: f32[2] = mul(%2, %2)  # ...:1
+      return %3
+    }
+    <BLANKLINE>
+    == plan (reference)
+    v1 = constant()  f32()
+    v2 = add(v0, v1)  f32(2,)  then free v0, v1
+    v3 = mul(v2, v2)  f32(2,)  then free v2
+    """
+    traceable = function if isinstance(function, Function) or hasattr(function, "trace") else jit(function)
+    traced = traceable.trace(*args, **kwargs)
+    stages = [("traced", _text(traced.graph))]
+    before = [_text(traced.graph)]
+
+    def observe(step: Pass, graph: Graph) -> None:
+        text = _text(graph)
+        stages.append((f"{step.name}: {step.doc}", "(no change)" if text == before[0] else text))
+        before[0] = text
+
+    plan = traced.lower(observe).compile()
+    stages.append((f"plan ({plan.backend.name})", plan.executable.describe()))
+    return Explanation(stages)
+
+
+def _text(graph: Graph) -> str:
+    return to_text(graph, sources=True, opaque=True).rstrip()
