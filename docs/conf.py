@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
@@ -27,3 +29,15 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_default_options = {"members": True, "show-inheritance": True}
+
+
+def setup(app: Any) -> None:
+    """Make the reference page of the ops from their records before Sphinx reads the pages."""
+
+    def generate(app: Any) -> None:
+        sys.path[:0] = [str(_ROOT), str(_ROOT / "docs")]
+        from generate_ops import generate
+
+        generate()
+
+    app.connect("builder-inited", generate)

@@ -316,18 +316,6 @@ def equal(input: Any, other: Any) -> Node:
     return _all_of(EQ(*promote_pair(a, b)))
 
 
-@public("isin", method=False)
-def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Node:
-    """Whether each element is among the test elements."""
-    a, b = promote_pair(elements, test_elements)
-    found = EQ(RESHAPE(a, shape=(*a.shape, 1)), RESHAPE(b, shape=(b.size,)))
-    from onegraph.ops.elementwise import LOGICAL_NOT
-    from onegraph.ops.statistics import any as any_of
-
-    result = any_of(found, -1)
-    return LOGICAL_NOT(result) if invert else result
-
-
 @public("isposinf")
 def isposinf(input: Any) -> Node:
     """Whether each element is plus infinity."""

@@ -10,19 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from onegraph.errors import ArgumentError, OutOfRangeError, ShapeError
+from onegraph.errors import OutOfRangeError, ShapeError
 from onegraph.ir.dim import Dim, Size
-from onegraph.ir.dtype import DType, int32, int64
+from onegraph.ir.dtype import DType, int64
 from onegraph.ir.node import Node, Shape
-from onegraph.ops.binary import LE, LT
-from onegraph.ops.elementwise import CAST
 from onegraph.ops.movement import RESHAPE, reshape_to, slice_dim
-from onegraph.ops.promotion import as_node, promote
+from onegraph.ops.promotion import as_node
 from onegraph.ops.public import public
 from onegraph.ops.record import Array, Kind, Op, Sample, real, register
-from onegraph.ops.reduction import reduced_shape, sum_
+from onegraph.ops.reduction import reduced_shape
 from onegraph.ops.scan import ValuesIndices
-from onegraph.ops.shapes import normalize_dim, same_shape, show
+from onegraph.ops.shapes import normalize_dim, show
 
 
 def _argsort_rule(x: Node, *, dim: int, descending: bool) -> tuple[Shape, DType]:
@@ -194,50 +192,3 @@ def at_position(x: Node, dim: int, position: Size) -> tuple[Node, Node]:
     """The element at a position of the sorted order along a dimension, and its index, the dimension kept."""
     order = slice_dim(ARGSORT(x, dim=dim, descending=False), dim, position, position + 1)
     return take_along(x, order, dim), order
-
-
-@public()
-def searchsorted(
-    sorted_sequence: Any, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None
-) -> Node:
-    """Where values would be inserted into a sorted sequence so that it stays sorted.
-
-    Args:
-        sorted_sequence: ascending along its last dimension: one sequence, or one for each row of `input`.
-        input: the values, a tensor or a number.
-        out_int32: give int32 instead of int64.
-        right: after equal elements instead of before them.
-        side: 'left' or 'right', the same said by name.
-
-    Raises:
-        ShapeError: dimensions before the last differ.
-
-    >>> from onegraph.backends.reference import evaluate
-    >>> evaluate([searchsorted(as_node(np.array([1, 3, 5])), as_node(np.array([0, 3, 9])))])
-    [array([0, 1, 3])]
-    """
-    if side not in (None, "left", "right"):
-        raise ArgumentError(f"searchsorted: side must be 'left' or 'right', got {side!r}")
-    sequence, values = promote(sorted_sequence, input)
-    lead = sequence.shape[:-1]
-    if not sequence.shape or (lead and not same_shape(lead, values.shape[:-1])):
-        raise ShapeError(
-            f"searchsorted: sequence {show(sequence.shape)} and values {show(values.shape)}: "
-            "the sequence has one dimension, or the values' dimensions but for the last",
-        )
-    rank = len(values.shape)
-    rows = reshape_to(sequence, (*lead, 1, sequence.shape[-1])) if lead else sequence
-    compare = LE if right or side == "right" else LT
-    below = compare(rows, RESHAPE(values, shape=(*values.shape, 1)))
-    return sum_(CAST(below, dtype=int32 if out_int32 else int64), rank)
-
-
-@public()
-def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False) -> Node:
-    """Which bucket each value falls into, given the ascending boundaries between the buckets.
-
-    >>> from onegraph.backends.reference import evaluate
-    >>> evaluate([bucketize(as_node(np.array([0.5, 2.0])), as_node(np.array([1.0, 2.0, 3.0])))])
-    [array([0, 1])]
-    """
-    return searchsorted(boundaries, input, out_int32=out_int32, right=right)

@@ -179,11 +179,6 @@ def test_equal() -> None:
         assert bool(evaluate([mathematics.equal(x, numpy_constant(other))])[0]) is expected
 
 
-def test_isin() -> None:
-    compare(mathematics.isin, torch.isin, np.arange(6).reshape(2, 3), np.array([1, 4, 9]))
-    compare(mathematics.isin, torch.isin, np.arange(6), np.array([[1], [4]]), invert=True)
-
-
 @pytest.mark.parametrize("n", [0, 1, 2, 3])
 def test_polygamma(n: int) -> None:
     compare(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from onegraph.backends.reference import evaluate
-from onegraph.errors import ArgumentError, OutOfRangeError, ShapeError
+from onegraph.errors import OutOfRangeError
 from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import float32
 from onegraph.ir.node import input_node
@@ -62,16 +62,6 @@ def test_kthvalue(shape: tuple[int, ...], k: int, dim: int, keepdim: bool) -> No
     compare(sorting.kthvalue, torch.kthvalue, random(*shape), k, dim, keepdim)
 
 
-@pytest.mark.parametrize("right", [True, False])
-def test_searchsorted_and_bucketize(right: bool) -> None:
-    edges = np.array([1.0, 2.0, 2.0, 4.0])
-    values = np.array([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]])
-    keywords = {"right": right, "gradients": False}
-    compare(sorting.searchsorted, torch.searchsorted, edges, values, **keywords)
-    compare(sorting.searchsorted, torch.searchsorted, np.stack([edges, edges + 1]), values, out_int32=True, **keywords)
-    compare(sorting.bucketize, torch.bucketize, values, edges, **keywords)
-
-
 def test_unknown_sizes() -> None:
     rows = Dim.unknown("rows")
     x = input_node((rows, 3), float32)
@@ -87,8 +77,4 @@ def test_errors() -> None:
         sorting.kthvalue(x, 0)
     with pytest.raises(OutOfRangeError, match="sort: dimension 5"):
         sorting.sort(x, 5)
-    with pytest.raises(ArgumentError, match="'left' or 'right'"):
-        sorting.searchsorted(x, x, side="middle")
-    with pytest.raises(ShapeError, match="searchsorted"):
-        sorting.searchsorted(numpy_constant(random(3, 3)), x)
     assert evaluate([sorting.topk(x, 1).indices])[0].dtype == np.int64
