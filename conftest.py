@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import onegraph.ops  # noqa: F401  (pytest would otherwise load the first family it collects twice, and its ops collide)
+
 _FENCE = re.compile(r"^[ >]*(```|~~~).*$", re.MULTILINE)
 
 
