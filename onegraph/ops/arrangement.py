@@ -25,14 +25,14 @@ from onegraph.ops.shapes import normalize_dim, normalize_dims, numel, show
 
 
 @public()
-def flip(input: Any, *dims: Any) -> Node:
-    """Dimensions in reverse.
+def flip(input: Any, *given: Any, dims: Any = None) -> Node:
+    """Dimensions in reverse; they are given one by one or as a sequence (or `dims=`).
 
     >>> flip(full((2, 3), 0.0), (0, 1)).shape
     (2, 3)
     """
     x = as_node(input)
-    turned = normalize_dims("flip", variadic("flip", dims), len(x.shape))
+    turned = normalize_dims("flip", variadic("flip", given, dims), len(x.shape))
     return FLIP(x, dims=turned) if turned else x
 
 
@@ -111,37 +111,37 @@ def rot90(input: Any, k: int = 1, dims: Sequence[int] = (0, 1)) -> Node:
 
 
 @public()
-def repeat(input: Any, *repeats: Any) -> Node:
+def repeat(input: Any, *times: Any, repeats: Any = None) -> Node:
     """The tensor repeated that many times along each dimension; new dimensions come in front.
 
     >>> repeat(full((2, 3), 0.0), 4, 1, 2).shape
     (4, 2, 6)
     """
     x = as_node(input)
-    times = as_shape("repeat", variadic("repeat", repeats))
-    lead = len(times) - len(x.shape)
+    counts = as_shape("repeat", variadic("repeat", times, repeats))
+    lead = len(counts) - len(x.shape)
     if lead < 0:
-        raise ShapeError(f"repeat: {show(times)} has fewer numbers than {show(x.shape)} has dimensions")
-    for n in times:
+        raise ShapeError(f"repeat: {show(counts)} has fewer numbers than {show(x.shape)} has dimensions")
+    for n in counts:
         if not isinstance(n, Dim) and n < 0:
-            raise ArgumentError(f"repeat: the numbers of repeats {show(times)} must not be negative")
-    if all(n == 1 for n in times):
+            raise ArgumentError(f"repeat: the numbers of repeats {show(counts)} must not be negative")
+    if all(n == 1 for n in counts):
         return reshape_to(x, (1,) * lead + x.shape)
     sizes = (1,) * lead + x.shape
     apart: list[Size] = []  # (1, size) for each dimension, then (times, size), then their product
     wide: list[Size] = []
-    for n, size in zip(times, sizes, strict=True):
+    for n, size in zip(counts, sizes, strict=True):
         apart += [size] if n == 1 else [1, size]
         wide += [size] if n == 1 else [n, size]
-    joined = tuple([n * size for n, size in zip(times, sizes, strict=True)])
+    joined = tuple([n * size for n, size in zip(counts, sizes, strict=True)])
     return reshape_to(expand_to(reshape_to(x, tuple(apart)), tuple(wide)), joined)
 
 
 @public()
-def tile(input: Any, *dims: Any) -> Node:
+def tile(input: Any, *given: Any, dims: Any = None) -> Node:
     """The tensor repeated that many times along its last dimensions."""
     x = as_node(input)
-    times = variadic("tile", dims)
+    times = variadic("tile", given, dims)
     return repeat(x, (1,) * (len(x.shape) - len(times)) + tuple(times))
 
 

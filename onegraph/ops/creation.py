@@ -14,7 +14,7 @@ from onegraph.errors import ArgumentError, ArgumentTypeError
 from onegraph.ir.dim import Dim, Size
 from onegraph.ir.dtype import DType, as_dtype, bool_, float64, get_default_dtype, int64, scalar_dtype
 from onegraph.ir.node import Node, Shape
-from onegraph.ops.binary import ADD, EQ, LT, MUL, SUB
+from onegraph.ops.binary import ADD, DIV, EQ, LT, MUL, POW, SUB
 from onegraph.ops.elementwise import WHERE, cast
 from onegraph.ops.layout import variadic
 from onegraph.ops.leaf import constant, iota
@@ -179,11 +179,15 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None)
     if end is None:
         start, end = 0, start
     first, last, by = (_number("arange", v) for v in (start, end, step))
-    if by == 0:
-        raise ArgumentError("arange: the step must not be 0")
     whole = all(isinstance(v, (int, Dim)) for v in (first, last, by))
     kind = _dtype(dtype, int64 if whole else get_default_dtype())
+    if kind is int64 and not whole:  # other integers only truncate the numbers themselves, as in PyTorch
+        first, last, by, whole = int(first), int(last), int(by), True
+    if by == 0:
+        raise ArgumentError(f"arange: the step must not be 0, got {step} for {kind.name}")
     length = _arange_length(first, last, by, whole)
+    if not kind.is_floating_point and not whole:
+        first, by, whole = int(first), int(by), True
     if first == 0 and by == 1:
         return iota(length, kind) if kind is not bool_ else cast(iota(length), kind)
     exact = int64 if whole else float64  # computed exactly, rounded once
@@ -212,32 +216,35 @@ def _steps(op: str, steps: Any) -> int:
     return int(steps)
 
 
-def _border(op: str, value: Any) -> Node:
+def _border(op: str, value: Any, whole: bool) -> Node:
     """A border of linspace as a float64 node without dimensions; it may be a tensor."""
     if isinstance(value, Node):
         if value.size != 1:
             raise ArgumentError(f"{op}: start and end must be single numbers, got a tensor of shape {value.shape}")
-        return cast(reshape_to(value, ()), float64)
-    return constant(float(_number(op, value)), float64)
+        scalar = reshape_to(value, ())
+        return cast(cast(scalar, int64) if whole else scalar, float64)
+    number = _number(op, value)
+    return constant(float(int(number) if whole else number), float64)
 
 
 @public(method=False)
 def linspace(start: Any, end: Any, steps: Any, *, dtype: Any = None) -> Node:
     """That many numbers evenly spaced from start to end, both included.
 
-    Computed in float64, from whichever end is nearer, so that both ends are exact.
+    Computed in float64, from whichever end is nearer, so that both ends are exact. For an integer dtype the
+    ends are truncated first, and the results last, as in PyTorch.
 
     >>> linspace(0, 1, 5).shape
     (5,)
     """
     kind, count = _dtype(dtype), _steps("linspace", steps)
-    return cast(_evenly(start, end, count, "linspace"), kind)
+    return cast(_evenly("linspace", start, end, count, not kind.is_floating_point), kind)
 
 
-def _evenly(start: Any, end: Any, count: int, op: str) -> Node:
-    first, last = _border(op, start), _border(op, end)
+def _evenly(op: str, start: Any, end: Any, count: int, whole: bool) -> Node:
+    first, last = _border(op, start, whole), _border(op, end, whole)
     at = iota(count, float64)
-    by = MUL(SUB(last, first), constant(1 / max(count - 1, 1), float64))
+    by = DIV(SUB(last, first), constant(float(max(count - 1, 1)), float64))
     left = constant(float(count - 1), float64)
     from_end = SUB(last, MUL(SUB(left, at), by))
     return WHERE(LT(at, constant(count / 2, float64)), ADD(first, MUL(at, by)), from_end)
@@ -250,12 +257,14 @@ def logspace(start: Any, end: Any, steps: Any, base: float = 10.0, *, dtype: Any
     >>> logspace(0, 2, 3).shape
     (3,)
     """
-    from onegraph.ops.binary import POW
-
     kind, count = _dtype(dtype), _steps("logspace", steps)
     if isinstance(start, Node) or isinstance(end, Node):
-        return cast(POW(constant(float(base), float64), _evenly(start, end, count, "logspace")), kind)
-    exponents = np.linspace(_number("logspace", start), _number("logspace", end), count)
+        exponent = _evenly("logspace", start, end, count, not kind.is_floating_point)
+        return cast(POW(constant(float(base), float64), exponent), kind)
+    borders = [_number("logspace", v) for v in (start, end)]
+    if not kind.is_floating_point:
+        borders = [int(v) for v in borders]
+    exponents = np.linspace(*borders, count)
     with np.errstate(all="ignore"):
         return constant(np.power(float(base), exponents), kind)
 

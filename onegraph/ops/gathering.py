@@ -87,8 +87,8 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> No
     """
     x, idx = as_node(input), as_index("gather", index)
     at = normalize_dim("gather", dim, len(x.shape))
-    if idx.shape == (0,) and len(x.shape) != 1:
-        return full((0,), 0, dtype=x.dtype)
+    if idx.size == 0:
+        return full(idx.shape, 0, dtype=x.dtype)
     shape = idx.shape
     y, places = _places("gather", x, at, _as_vector(idx))
     return reshape_to(TAKE(y, *places, dim=0), shape)

@@ -110,18 +110,18 @@ def permute_to(x: Node, order: Sequence[int]) -> Node:
 
 
 @public(view=True)
-def permute(input: Any, *dims: Any) -> Node:
+def permute(input: Any, *order: Any, dims: Any = None) -> Node:
     """The dimensions in another order.
 
     >>> permute(full((2, 3, 4), 0.0), (2, 0, 1)).shape
     (4, 2, 3)
     """
     x = as_node(input)
-    given = variadic("permute", dims)
-    order = [normalize_dim("permute", d, len(x.shape)) for d in given]
-    if sorted(order) != list(range(len(x.shape))):
+    given = variadic("permute", order, dims)
+    axes = [normalize_dim("permute", d, len(x.shape)) for d in given]
+    if sorted(axes) != list(range(len(x.shape))):
         raise ShapeError(f"permute: {given} is not an order of the {len(x.shape)} dimensions of {show(x.shape)}")
-    return permute_to(x, order)
+    return permute_to(x, axes)
 
 
 @public("transpose", "swapaxes", "swapdims", view=True, inplace=True)

@@ -104,9 +104,18 @@ def _pad_with_own_values(x: Node, dim: int, low: int, high: int, mode: str) -> N
     if low == 0 and high == 0:
         return x
     (size,) = static_sizes("pad", [x.shape[dim]])
+    if mode == "circular" and (low < 0 or high < 0):  # what is cut is not on the circle
+        kept = slice_dim(x, dim, *_uncut(x, dim, low, high, size))
+        return _pad_with_own_values(kept, dim, max(low, 0), max(high, 0), mode)
     before, after = _EDGES[mode](x, dim, max(low, 0), max(high, 0), size)
     y = concat([part for part in (before, x, after) if part.shape[dim] != 0], dim)
-    cut, total = max(-low, 0), size + max(low, 0) + min(high, 0)
-    if total < cut:
-        raise ShapeError(f"pad: ({low}, {high}) cuts more than the size {size} of dimension {dim} of {show(x.shape)}")
-    return slice_dim(y, dim, cut, total + max(high, 0))
+    start, stop = _uncut(x, dim, low, high, size + max(low, 0) + max(high, 0))
+    return slice_dim(y, dim, start, stop)
+
+
+def _uncut(x: Node, dim: int, low: int, high: int, size: int) -> Pair:
+    """From where to where a dimension stays when negative amounts are cut off."""
+    start, stop = max(-low, 0), size - max(-high, 0)
+    if stop < start:
+        raise ShapeError(f"pad: ({low}, {high}) cuts more than there is in dimension {dim} of {show(x.shape)}")
+    return start, stop
