@@ -155,7 +155,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
     right = distance if weights is None else mul(distance, weights)
     products = MATMUL(distance, transpose_last(right))
     result = div(products, maximum(count, 0.0))
-    return result if len(node.shape) == 2 else RESHAPE(result, shape=())
+    return RESHAPE(result, shape=()) if x.shape[0] == 1 else result
 
 
 @public()

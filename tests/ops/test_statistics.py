@@ -195,6 +195,7 @@ def test_half_precision_is_added_in_float32() -> None:
 def test_covariance_and_correlation() -> None:
     compare(variance.cov, torch.cov, random(3, 7))
     compare(variance.cov, torch.cov, random(7), correction=0)
+    compare(variance.cov, torch.cov, random(1, 7))
     compare(variance.corrcoef, torch.corrcoef, random(3, 7))
     weights = {"fweights": np.array([1, 2, 1, 3]), "aweights": np.array([0.5, 1.0, 2.0, 1.5])}
     compare(variance.cov, torch.cov, random(3, 4), gradients=False, **weights)
