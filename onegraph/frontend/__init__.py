@@ -6,6 +6,7 @@ from typing import Any
 
 from onegraph.config import settings, using
 from onegraph.frontend import autograd, convert, generate, operators, random
+from onegraph.frontend.control import cond, scan, while_loop
 from onegraph.frontend.convert import as_tensor, evaluate, from_dlpack, from_numpy_array, frombuffer, tensor
 from onegraph.frontend.explain import explain
 from onegraph.frontend.function import Function, grad, jit, value_and_grad
@@ -41,6 +42,7 @@ _dtype_names = {"bool": _dtypes.bool_, "uint8": _dtypes.uint8, "int8": _dtypes.i
                 "float": _dtypes.float32, "float64": _dtypes.float64, "double": _dtypes.float64}  # fmt: skip
 _named = {
     "Device": Device,
+    "cond": cond,
     "device": Device,
     "Function": Function,
     "Generator": Generator,
@@ -64,11 +66,13 @@ _named = {
     "is_tensor": lambda obj: isinstance(obj, Tensor),
     "jit": jit,
     "no_grad": no_grad,
+    "scan": scan,
     "set_default_dtype": set_default_dtype,
     "set_grad_enabled": set_grad_enabled,
     "settings": settings,
     "tensor": tensor,
     "value_and_grad": value_and_grad,
+    "while_loop": while_loop,
     "inf": float("inf"),
     "nan": float("nan"),
     "pi": 3.141592653589793,
