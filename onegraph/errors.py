@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 
 _PACKAGE = str(Path(__file__).resolve().parent)
+# Written as a user writes: their lines are what explains a graph or an error to someone who uses them.
+_WRITTEN_LIKE_USERS = tuple(os.path.join(_PACKAGE, name) + os.sep for name in ("zoo", "cli"))
 _internal: dict[str, bool] = {}  # file -> does it belong to onegraph itself?
 
 
@@ -19,6 +21,7 @@ def is_internal(filename: str) -> bool:
     known = _internal.get(filename)
     if known is None:
         inside = filename.startswith((_PACKAGE + os.sep, "<frozen", "<onegraph"))
+        inside = inside and not filename.startswith(_WRITTEN_LIKE_USERS)
         known = _internal[filename] = inside or os.path.basename(filename) in ("contextlib.py", "functools.py")
     return known
 
