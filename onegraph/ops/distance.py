@@ -9,12 +9,12 @@ import numpy as np
 from onegraph.errors import ArgumentError, ShapeError
 from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import int64
-from onegraph.ir.node import Node
+from onegraph.ir.node import Node, Shape
 from onegraph.ops.binary import ADD, DIV, MUL, SUB, add, clamp_min, sub
 from onegraph.ops.elementwise import cast, detach
 from onegraph.ops.indexing import TAKE
 from onegraph.ops.leaf import constant
-from onegraph.ops.movement import reshape_to
+from onegraph.ops.movement import expand_to, reshape_to
 from onegraph.ops.promotion import as_node, promote
 from onegraph.ops.public import public
 from onegraph.ops.reduction import SUM
@@ -34,13 +34,18 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Node
     a, b = promote(x1, x2)
     floating("cosine_similarity", a)
     shape = broadcast_shapes("cosine_similarity", a.shape, b.shape)
-    d = normalize_dim("cosine_similarity", dim, len(shape)) - len(shape)
-    left, right = widened(a), widened(b)
-    if len(a.shape) < -d or len(b.shape) < -d:
-        left = reshape_to(left, (*[1] * (len(shape) - len(a.shape)), *a.shape))
-        right = reshape_to(right, (*[1] * (len(shape) - len(b.shape)), *b.shape))
-    products = MUL(_unit(left, d, eps), _unit(right, d, eps))
-    return cast(SUM(products, dims=(len(shape) + d,), keepdim=False), a.dtype)
+    d = normalize_dim("cosine_similarity", dim, len(shape))
+    # The vectors may lie along a dimension in which only the other tensor is larger than 1.
+    left, right = (_grown(widened(n), d - len(shape), shape) for n in (a, b))
+    products = MUL(_unit(left, d - len(shape), eps), _unit(right, d - len(shape), eps))
+    return cast(SUM(products, dims=(d,), keepdim=False), a.dtype)
+
+
+def _grown(x: Node, dim: int, shape: Shape) -> Node:
+    """x with the size that the broadcast shape has in one dimension, counted from the end."""
+    x = reshape_to(x, (*[1] * (-dim - len(x.shape)), *x.shape))
+    at = len(x.shape) + dim
+    return expand_to(x, (*x.shape[:at], shape[dim], *x.shape[at + 1 :]))
 
 
 def _unit(x: Node, dim: int, eps: float) -> Node:
