@@ -10,7 +10,7 @@ import numpy as np
 from onegraph.backends.contract import Buffer
 from onegraph.errors import ArgumentError, ShapeError
 from onegraph.frontend.generate import _IGNORED
-from onegraph.frontend.state import mode
+from onegraph.frontend.state import mode, wait_for
 from onegraph.frontend.tensor import Device, Tensor, wrap, wrap_buffer
 from onegraph.ir.dtype import as_dtype, float32, get_default_dtype, int64
 from onegraph.ir.node import EMPTY, Node, Shape
@@ -107,6 +107,7 @@ def _finish(node: Node, requires_grad: bool, out: Tensor | None = None) -> Tenso
     if out is not None:
         out._assign(tensor.node)
         return out
+    wait_for(tensor)  # otherwise a loop would draw the same numbers again at each step
     return tensor.requires_grad_(True) if requires_grad else tensor
 
 

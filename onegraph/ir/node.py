@@ -170,9 +170,10 @@ class Node:
         shape, dtype: of its value.
         source: file, line and scope of the user's call, or None.
         value: a memo for the runtime (the buffer of a realized node or of an `input`); not part of the graph.
+        times_computed: a count for the runtime: in how many plans the node was computed; not part of the graph.
     """
 
-    __slots__ = ("__weakref__", "attributes", "dtype", "inputs", "op", "shape", "source", "value")
+    __slots__ = ("__weakref__", "attributes", "dtype", "inputs", "op", "shape", "source", "times_computed", "value")
 
     def __init__(
         self,
@@ -191,6 +192,7 @@ class Node:
         self.dtype = dtype
         self.source = source
         self.value = value
+        self.times_computed = 0
 
     @property
     def ndim(self) -> int:

@@ -138,6 +138,10 @@ def realize(nodes: Sequence[Node]) -> None:
     if not outputs:
         return
     pending = Pending(outputs)
+    again = _computed_again(pending)
+    if again:
+        outputs = [*outputs, *again]
+        pending = Pending(outputs)
     key = (settings.backend, pending.key)
     values = tuple([n.value for n in pending.scalars])
     entry: Entry | None = plans.get(key)
@@ -153,6 +157,27 @@ def realize(nodes: Sequence[Node]) -> None:
         arguments += [scalar_buffer(values[i], pending.scalars[i].dtype) for i in sorted(entry.varying)]
     for node, buffer in zip(outputs, plan.run(arguments), strict=True):
         node.value = buffer
+
+
+_TIMES_BEFORE_KEEPING = 2
+_CHEAP = frozenset({"constant", "iota", "expand", "reshape", "permute", "detach", "cast", "dimension"})
+
+
+def _computed_again(pending: Pending) -> list[Node]:
+    """Nodes that earlier plans have computed already, twice: what a loop uses again and again is worth keeping.
+
+    Of a chain of such nodes only the last is kept. (A loss that is looked at before `backward` is computed twice; what
+    led to it is not kept for that.)
+    """
+    old: set[Node] = set()
+    for node in pending.order:
+        node.times_computed += 1
+        if node.times_computed > _TIMES_BEFORE_KEEPING:
+            old.add(node)
+    if not old:
+        return []
+    kept = {i for node in pending.order if node not in old for i in node.inputs if i in old}
+    return [n for n in pending.order if n in kept and n.op not in _CHEAP and n not in pending.outputs]
 
 
 def scalar_buffer(value: Any, dtype: DType) -> Buffer:

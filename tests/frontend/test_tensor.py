@@ -274,3 +274,11 @@ def test_dlpack_both_ways():
     x = og.tensor([1.0, 2.0])
     np.testing.assert_array_equal(np.from_dlpack(x), [1.0, 2.0])
     assert og.from_dlpack(np.arange(3.0)).tolist() == [0.0, 1.0, 2.0]
+
+
+def test_what_a_loop_uses_again_is_computed_only_a_few_times():
+    raw = og.tensor([1.0, 2.0, 3.0])
+    prepared = ((raw - 2.0) / 3.0).exp()
+    results = [(prepared * i).sum().item() for i in range(6)]
+    assert results[2] == pytest.approx(2 * results[1])
+    assert is_computed(prepared)
