@@ -238,6 +238,30 @@ def unfold(input: Any, dimension: int, size: int, step: int) -> Node:
     return reshape_to(y, (size,)) if scalar else y
 
 
+@public()
+def as_strided(input: Any, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None) -> Node:
+    """The elements at regular distances among all elements in row-major order.
+
+    Args:
+        size, stride: of each dimension of the result, how many elements and how far apart.
+        storage_offset: where the first one is (None: 0).
+
+    Unlike PyTorch's, the result is no view: tensors have values, not storage.
+
+    >>> as_strided(full((3, 3), 0.0), (2, 2), (1, 2)).shape
+    (2, 2)
+    """
+    x = as_node(input)
+    sizes, strides = as_shape("as_strided", tuple(size)), tuple(stride)
+    if len(sizes) != len(strides):
+        raise ShapeError(f"as_strided: size {show(sizes)} and stride {show(strides)} must be as long")
+    place = constant(storage_offset or 0, int64)
+    for i, (n, distance) in enumerate(zip(sizes, strides, strict=True)):
+        line = tuple([n if j == i else 1 for j in range(len(sizes))])
+        place = ADD(place, MUL(reshape_to(iota(n), line), constant(distance, int64)))
+    return TAKE(reshape_to(x, (x.size,)), place, dim=0)
+
+
 @public(method=False)
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Node, ...]:
     """Vectors spread over the grid that they make: result i varies along dimension i.

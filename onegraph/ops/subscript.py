@@ -88,7 +88,7 @@ def _as_picker(item: Any) -> Picker:
             hint="indices are ints, slices, None, ..., and tensors or lists of ints or bools",
         )
     kind = picker.dtype.kind
-    if kind == "f":
+    if kind in ("f", "float"):
         raise DTypeError(f"x[...]: an index must be int or bool, got {picker.dtype}", hint="cast it to int64")
     if isinstance(picker, Node) and kind == "uint":
         raise DTypeError("x[...]: a uint8 index could be a mask or a position", hint="cast it to bool or to int64")

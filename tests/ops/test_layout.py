@@ -199,6 +199,13 @@ def test_repeats_of_each() -> None:
         arrangement.repeat_interleave(numpy_constant(np.arange(3)), repeats)
 
 
+def test_as_strided() -> None:
+    for arguments in (((2, 2), (1, 2)), ((2, 3), (3, 1), 1), ((3, 3), (0, 1)), ((), (), 4)):
+        check(arrangement, "as_strided", random(3, 4), *arguments)
+    with pytest.raises(OutOfRangeError, match="index 12"):
+        evaluate([arrangement.as_strided(numpy_constant(random(3, 4)), (4, 4), (4, 1))])
+
+
 def test_grids() -> None:
     for indexing in ("ij", "xy"):
         check(arrangement, "meshgrid", random(2), random(3), random(), indexing=indexing)
