@@ -1,0 +1,478 @@
+"""`Module`: the base of all layers and models. It keeps parameters, buffers and other modules by name.
+
+What it saves and loads is in `state.py`. Read next: `layers.py` (the simplest modules), `containers.py`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from onegraph.errors import ArgumentError, ArgumentTypeError, UnsupportedError
+from onegraph.frontend.autograd import RemovableHandle
+from onegraph.frontend.state import mode, no_grad
+from onegraph.frontend.tensor import Device, Tensor, wrap
+from onegraph.ir import dtype as dtypes
+from onegraph.ir.dtype import DType, as_dtype
+from onegraph.ir.node import scopes
+from onegraph.nn import state
+from onegraph.nn.parameter import Buffer, Parameter
+from onegraph.ops.leaf import constant
+from onegraph.ops.movement import expand_to
+
+M = TypeVar("M", bound="Module")
+
+
+class Module:
+    """A layer or a model: subclass it, make parts in `__init__`, and compute in `forward`.
+
+    Parameters and modules that are set as attributes are found by `parameters()`, `state_dict()` and the rest.
+
+    Attributes:
+        training: whether it is in training mode, which dropout and batch normalization look at.
+
+    >>> import onegraph as og
+    >>> class Net(og.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.hidden = og.nn.Linear(4, 8)
+    ...         self.out = og.nn.Linear(8, 2)
+    ...     def forward(self, x):
+    ...         return self.out(self.hidden(x).relu())
+    >>> net = Net()
+    >>> net(og.ones(3, 4)).shape, len(list(net.parameters()))
+    (onegraph.Size([3, 2]), 4)
+    """
+
+    training: bool = True
+    _scope: str | None = None  # the attribute that holds it, for the layer names in graphs
+    _ready = False  # whether the first values of its parameters were computed
+
+    def __init__(self) -> None:
+        put = self.__dict__.__setitem__
+        for name in ("_parameters", "_buffers", "_modules", "_hooks_before", "_hooks_after"):
+            put(name, {})
+        put("_not_saved", set())
+        put("training", True)
+
+    # ---- calling
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the result; every module defines its own."""
+        raise UnsupportedError(
+            f"{type(self).__name__} has no forward, so it cannot be called", hint="define `def forward(self, x)` in it"
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        before = scopes.enter(self._scope or type(self).__name__)
+        try:
+            if not self._ready and not before:
+                self._prepare()
+            if self._hooks_before:
+                args, kwargs = self._call_hooks_before(args, kwargs)
+            result = self.forward(*args, **kwargs)
+            return self._call_hooks_after(args, kwargs, result) if self._hooks_after else result
+        finally:
+            scopes.leave(before)
+
+    def _prepare(self) -> None:
+        """Compute first values now, so that drawing them is no part of the plan of the first step."""
+        self.__dict__["_ready"] = True
+        state.compute_pending(itertools.chain(self.parameters(), self.buffers()))
+
+    def _call_hooks_before(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        for hook, with_kwargs in list(self._hooks_before.values()):
+            found = hook(self, args, kwargs) if with_kwargs else hook(self, args)
+            if with_kwargs and found is not None:
+                args, kwargs = found
+            elif found is not None:
+                args = found if isinstance(found, tuple) else (found,)
+        return args, kwargs
+
+    def _call_hooks_after(self, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> Any:
+        for hook, with_kwargs in list(self._hooks_after.values()):
+            found = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
+            result = result if found is None else found
+        return result
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args)` before `forward`; what it returns replaces the arguments."""
+        return _register(self._hooks_before, hook, prepend, with_kwargs)
+
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args, result)` after `forward`; what it returns replaces the result."""
+        return _register(self._hooks_after, hook, prepend, with_kwargs)
+
+    # ---- attributes
+
+    def _table_of(self, name: str) -> dict[str, Any] | None:
+        tables = self.__dict__
+        for table in ("_parameters", "_buffers", "_modules"):
+            if table in tables and name in tables[table]:
+                return tables[table]  # type: ignore[no-any-return]
+        return None
+
+    def __getattr__(self, name: str) -> Any:
+        table = self._table_of(name)
+        if table is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return table[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "_parameters" not in self.__dict__ and isinstance(value, (Tensor, Module)):
+            raise AttributeError(
+                f"cannot set {name!r} before Module.__init__() was called: write super().__init__() first"
+            )
+        if isinstance(value, Parameter):
+            self._forget(name)
+            self.register_parameter(name, value)
+        elif isinstance(value, Module):
+            self._forget(name)
+            self.add_module(name, value)
+        elif isinstance(value, Buffer):
+            self._forget(name)
+            self.register_buffer(name, value, value.persistent)
+        else:
+            self._set_plain(name, value)
+
+    def _set_plain(self, name: str, value: Any) -> None:
+        table = self._table_of(name)
+        if table is None:
+            object.__setattr__(self, name, value)
+        elif value is None or (table is self._buffers and isinstance(value, Tensor)):
+            table[name] = value
+        else:
+            kind = {id(self._parameters): "parameter", id(self._buffers): "buffer"}.get(id(table), "module")
+            raise ArgumentTypeError(
+                f"cannot set {kind} {name!r} of {type(self).__name__} to {type(value).__name__}",
+                hint="wrap it in nn.Parameter(...), or write into it: p.copy_(value) under no_grad()",
+            )
+
+    def __delattr__(self, name: str) -> None:
+        if self._table_of(name) is None:
+            object.__delattr__(self, name)
+        self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        self.__dict__.pop(name, None)
+        for table in (self._parameters, self._buffers, self._modules):
+            table.pop(name, None)
+        self._not_saved.discard(name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*object.__dir__(self), *self._parameters, *self._buffers, *self._modules})
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "_jit_methods"}
+
+    def _check_name(self, kind: str, name: Any, table: Mapping[str, Any]) -> None:
+        if "_parameters" not in self.__dict__:
+            raise AttributeError(
+                f"cannot add a {kind} before Module.__init__() was called: write super().__init__() first"
+            )
+        if not isinstance(name, str):
+            raise ArgumentTypeError(f"the name of a {kind} must be a string, got {type(name).__name__}")
+        if not name or "." in name:
+            raise ArgumentError(f"the name of a {kind} must not be empty nor contain a dot, got {name!r}")
+        if hasattr(self, name) and name not in table:
+            raise ArgumentError(f"{type(self).__name__} already has an attribute {name!r}")
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter under a name; None keeps the name for later."""
+        self._check_name("parameter", name, self._parameters)
+        if param is not None and not isinstance(param, Parameter):
+            raise ArgumentTypeError(f"parameter {name!r} must be an nn.Parameter or None, got {type(param).__name__}")
+        self._parameters[name] = param
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a tensor that is state but not learned, such as a running mean.
+
+        Args:
+            name: of the attribute.
+            tensor: its value; None keeps the name for later.
+            persistent: whether it belongs to `state_dict`.
+        """
+        self._check_name("buffer", name, self._buffers)
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise ArgumentTypeError(f"buffer {name!r} must be a tensor or None, got {type(tensor).__name__}")
+        self._buffers[name] = tensor
+        (self._not_saved.discard if persistent else self._not_saved.add)(name)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Add a module under a name."""
+        self._check_name("module", name, self._modules)
+        if module is not None and not isinstance(module, Module):
+            raise ArgumentTypeError(f"module {name!r} must be a Module or None, got {type(module).__name__}")
+        self._modules[name] = module
+        if module is not None:
+            module.__dict__["_scope"] = name
+
+    register_module = add_module
+
+    # ---- looking for parts
+
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """This module ('') and all modules inside, with dotted names."""
+        seen = set() if memo is None else memo
+        if self in seen:
+            return
+        if remove_duplicate:
+            seen.add(self)
+        yield prefix, self
+        for name, module in self._modules.items():
+            if module is not None:
+                yield from module.named_modules(seen, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all modules inside."""
+        return (m for _, m in self.named_modules())
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly inside, with their names."""
+        seen: set[Module] = set()
+        for name, module in self._modules.items():
+            if module is not None and module not in seen:
+                seen.add(module)
+                yield name, module
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly inside."""
+        return (m for _, m in self.named_children())
+
+    def _named(self, table: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        for path, module in modules:
+            for name, tensor in getattr(module, table).items():
+                if tensor is None or id(tensor) in seen:
+                    continue
+                if remove_duplicate:
+                    seen.add(id(tensor))
+                yield f"{path}.{name}" if path else name, tensor
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """All parameters, with dotted names."""
+        return self._named("_parameters", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """All parameters, each once."""
+        return (p for _, p in self.named_parameters(recurse=recurse))
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """All buffers, with dotted names."""
+        return self._named("_buffers", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """All buffers, each once."""
+        return (b for _, b in self.named_buffers(recurse=recurse))
+
+    def get_submodule(self, target: str) -> Module:
+        """The module with a dotted name; '' is this one."""
+        module = self
+        for part in target.split(".") if target else ():
+            found = module._modules.get(part)
+            if found is None:
+                raise AttributeError(f"{type(module).__name__} has no module {part!r} (looking for {target!r})")
+            module = found
+        return module
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter with a dotted name."""
+        path, _, name = target.rpartition(".")
+        found = self.get_submodule(path)._parameters.get(name)
+        if found is None:
+            raise AttributeError(f"there is no parameter {target!r}")
+        return found  # type: ignore[no-any-return]
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer with a dotted name."""
+        path, _, name = target.rpartition(".")
+        found = self.get_submodule(path)._buffers.get(name)
+        if found is None:
+            raise AttributeError(f"there is no buffer {target!r}")
+        return found  # type: ignore[no-any-return]
+
+    # ---- saved state
+
+    def state_dict(
+        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
+        """All parameters and persistent buffers by dotted name; the tensors share storage with the module's.
+
+        >>> import onegraph as og
+        >>> list(og.nn.Linear(2, 3).state_dict())
+        ['weight', 'bias']
+        """
+        return state.state_dict(self, destination, prefix, keep_vars)
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> state.IncompatibleKeys:
+        """Copy values from a `state_dict` into this module. Nothing is changed when something does not fit.
+
+        Args:
+            state_dict: tensors (or arrays) by dotted name.
+            strict: refuse missing and unexpected names.
+            assign: take the given values with their dtypes, instead of casting to this module's.
+
+        Returns:
+            (missing_keys, unexpected_keys).
+
+        Raises:
+            StateError: lists everything that is missing, unexpected or of another shape.
+        """
+        return state.load_state_dict(self, state_dict, strict, assign)
+
+    def get_extra_state(self) -> Any:
+        """Anything else to save in `state_dict`; a module that has such state defines this and `set_extra_state`."""
+        raise UnsupportedError(f"{type(self).__name__} does not define get_extra_state")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take back what `get_extra_state` gave."""
+        raise UnsupportedError(f"{type(self).__name__} does not define set_extra_state")
+
+    # ---- changing everything at once
+
+    def apply(self: M, fn: Callable[[Module], Any]) -> M:
+        """Call a function with every module inside, and with this one last."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    def train(self: M, mode: bool = True) -> M:
+        """Set training mode, or evaluation mode with False, here and in all modules inside."""
+        if not isinstance(mode, bool):
+            raise ArgumentTypeError(f"train: expected True or False, got {type(mode).__name__}")
+        self.training = mode
+        for child in self.children():
+            child.train(mode)
+        return self
+
+    def eval(self: M) -> M:
+        """Set evaluation mode."""
+        return self.train(False)
+
+    def requires_grad_(self: M, requires_grad: bool = True) -> M:
+        """Collect gradients for all parameters, or for none."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters (or fill them with zeros)."""
+        clear_gradients(self.parameters(), set_to_none)
+
+    def _apply(self: M, convert: Callable[[Tensor], Tensor]) -> M:
+        with no_grad():
+            for module in self.modules():
+                for tensor in itertools.chain(module._parameters.values(), module._buffers.values()):
+                    if tensor is None:
+                        continue
+                    changed = convert(tensor)
+                    if changed is not tensor:
+                        tensor.data = changed
+                        tensor.grad = None if tensor.grad is None else convert(tensor.grad)
+        return self
+
+    def to(self: M, *args: Any, **kwargs: Any) -> M:
+        """Convert floating parameters and buffers to a dtype; the device can only be 'cpu'."""
+        kind = kwargs.pop("dtype", None)
+        places = [kwargs.pop("device", None), *args]
+        for place in places:
+            if isinstance(place, (str, Device)):
+                Device(place)
+            elif isinstance(place, Tensor):
+                kind = place.dtype
+            elif place is not None and not isinstance(place, bool):
+                kind = place
+        return self if kind is None else self._to_floating(as_dtype(kind))
+
+    def _to_floating(self: M, dtype: DType) -> M:
+        if not dtype.is_floating_point:
+            raise ArgumentError(f"a module can be converted to floating dtypes only, got {dtype.name}")
+        return self._apply(lambda t: t.to(dtype) if t.dtype.is_floating_point else t)
+
+    def type(self: M, dst_type: Any) -> M:
+        """Convert all parameters and buffers to a dtype."""
+        return self._apply(lambda t: t.to(as_dtype(dst_type)))
+
+    def float(self: M) -> M:
+        """Convert floating parameters and buffers to float32."""
+        return self._to_floating(dtypes.float32)
+
+    def double(self: M) -> M:
+        """Convert floating parameters and buffers to float64."""
+        return self._to_floating(dtypes.float64)
+
+    def half(self: M) -> M:
+        """Convert floating parameters and buffers to float16."""
+        return self._to_floating(dtypes.float16)
+
+    def bfloat16(self: M) -> M:
+        """Convert floating parameters and buffers to bfloat16."""
+        return self._to_floating(dtypes.bfloat16)
+
+    def cpu(self: M) -> M:
+        """The module itself."""
+        return self
+
+    def cuda(self: M, device: Any = None) -> M:
+        """Refused: this build knows only the host's processor."""
+        Device("cuda")
+        return self
+
+    # ---- text
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses when the module prints."""
+        return ""
+
+    def _get_name(self) -> str:
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr()
+        lines = extra.split("\n") if extra else []
+        parts = [f"({name}): " + str(module).replace("\n", "\n  ") for name, module in self._modules.items()]
+        if not parts and len(lines) <= 1:
+            return f"{self._get_name()}({extra})"
+        return f"{self._get_name()}(\n  " + "\n  ".join([*lines, *parts]) + "\n)"
+
+
+def clear_gradients(tensors: Iterable[Tensor], set_to_none: bool) -> None:
+    """Forget gradients, or fill them with zeros; noticed when it is traced."""
+    for tensor in tensors:
+        if mode.trace is not None:
+            mode.trace.gradient_written(tensor)
+        if tensor.grad is None:
+            continue
+        if set_to_none:
+            tensor.grad = None
+        elif mode.trace is None:
+            tensor.grad = state.zeros_like(tensor)
+        else:
+            tensor.grad = wrap(expand_to(constant(0, tensor.dtype), tensor.node.shape), False)
+
+
+def _register(hooks: dict[int, Any], hook: Callable[..., Any], prepend: bool, with_kwargs: bool) -> RemovableHandle:
+    number = max(hooks, default=-1) + 1
+    before = dict(hooks) if prepend else {}
+    if prepend:
+        hooks.clear()
+    hooks[number] = (hook, with_kwargs)
+    hooks.update(before)
+    return RemovableHandle(hooks, number)
