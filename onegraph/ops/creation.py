@@ -261,10 +261,10 @@ def logspace(start: Any, end: Any, steps: Any, base: float = 10.0, *, dtype: Any
     if isinstance(start, Node) or isinstance(end, Node):
         exponent = _evenly("logspace", start, end, count, not kind.is_floating_point)
         return cast(POW(constant(float(base), float64), exponent), kind)
-    borders = [_number("logspace", v) for v in (start, end)]
+    first, last = float(_number("logspace", start)), float(_number("logspace", end))
     if not kind.is_floating_point:
-        borders = [int(v) for v in borders]
-    exponents = np.linspace(*borders, count)
+        first, last = math.trunc(first), math.trunc(last)
+    exponents = np.linspace(first, last, count)
     with np.errstate(all="ignore"):
         return constant(np.power(float(base), exponents), kind)
 
