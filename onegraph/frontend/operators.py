@@ -145,16 +145,15 @@ def _slice_bounds(index: Any) -> Any:
 def _setitem(self: Tensor, index: Any, value: Any) -> None:
     if mode.trace is not None:
         mode.trace.seen(self)
-    if isinstance(index, Tensor) and index.dtype is bool_ and index.ndim > 0:
-        nodes = index.node  # writing through a mask has a static shape: nothing needs to be looked at
-    else:
-        nodes = _slice_bounds(index_nodes(index))
     requires_grad = isinstance(value, Tensor) and value._requires_grad
     written = _operand(value, self.node)
     if written is None:
         written = Tensor(value, dtype=self.dtype)._node
-    node = subscript.set_item(self.node, nodes, written)
-    self._assign(node)
+    if isinstance(index, Tensor) and index.dtype is bool_ and index.ndim > 0 and not getattr(written, "shape", ()):
+        nodes = index.node  # one value through a mask: the shape is static, so the mask need not be looked at
+    else:
+        nodes = _slice_bounds(index_nodes(index))
+    self._assign(subscript.set_item(self.node, nodes, written))
     if requires_grad and mode.gradients:
         self._requires_grad = True
 

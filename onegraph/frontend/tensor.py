@@ -14,36 +14,21 @@ import numpy as np
 import onegraph.frontend.state as state
 from onegraph.backends.contract import Buffer
 from onegraph.config import settings
-from onegraph.errors import ArgumentTypeError, DeviceError, DTypeError, GradientError, ShapeError, TraceError
+from onegraph.errors import ArgumentTypeError, DTypeError, GradientError, ShapeError, TraceError
+from onegraph.frontend.arrays import array_from_data
+from onegraph.frontend.device import Device, Size
 from onegraph.frontend.state import leaves, mode, take_waiting, wait_for
 from onegraph.ir.dtype import (
     DType,
     as_dtype,
     bfloat16,
     bfloat16_to_float32,
-    float32_to_bfloat16,
-    from_numpy,
-    get_default_dtype,
 )
 from onegraph.ir.node import EMPTY, Node
 from onegraph.ops.elementwise import DETACH, cast
 from onegraph.ops.shapes import show
 from onegraph.runtime.plan import current_backend
 from onegraph.runtime.realize import HOW_TO_TRACE, NOT_TRACED, realize
-
-
-class Size(tuple[int, ...]):
-    """A shape, as PyTorch's: a tuple with `numel`."""
-
-    def numel(self) -> int:
-        """Number of elements."""
-        count = 1
-        for s in self:
-            count *= s
-        return count
-
-    def __repr__(self) -> str:
-        return f"onegraph.Size({list(self)})"
 
 
 class View:
@@ -426,31 +411,6 @@ class Tensor:
         wait_for(self)
 
 
-class Device:
-    """A place where tensors can be: only the host's processor, 'cpu', in this version."""
-
-    def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
-        name = str(type)
-        self.type, _, number = name.partition(":")
-        self.index = int(number) if number else index
-        if self.type != "cpu":
-            raise DeviceError(
-                f"there is no device {name!r} in this build", hint="use device='cpu', or leave the argument out"
-            )
-
-    def __str__(self) -> str:
-        return self.type
-
-    def __repr__(self) -> str:
-        return f"device(type={self.type!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, (Device, str)) and str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(self.type)
-
-
 _new = Tensor.__new__
 
 
@@ -504,41 +464,6 @@ def _node_from_data(data: Any, dtype: Any) -> Node:
         return DETACH(node) if dtype is None else cast(DETACH(node), as_dtype(dtype))
     array, kind = array_from_data(data, dtype)
     return wrap_buffer(Buffer(array, kind))._node
-
-
-def array_from_data(data: Any, dtype: Any = None) -> tuple[np.ndarray[Any, Any], DType]:
-    """A new array in host storage, and its dtype, from numbers, nested lists, arrays, or lists of tensors."""
-    if isinstance(data, (list, tuple)):
-        data = _plain_lists(data)
-    python = not isinstance(data, (np.ndarray, np.generic))
-    try:
-        array = np.array(data)
-    except ValueError as error:
-        raise ShapeError(f"the nested lists do not form a regular array: {error}") from None
-    if array.dtype == object or array.dtype.kind in "USVc":
-        raise ArgumentTypeError(
-            f"cannot make a tensor of {type(data).__name__} with elements of type {array.dtype}: {data!r:.60}"
-        )
-    if dtype is None:
-        if python and (array.dtype == np.float64 or not array.size):
-            kind = get_default_dtype()
-        else:
-            kind = from_numpy(array.dtype)
-    else:
-        kind = as_dtype(dtype)
-    with np.errstate(all="ignore"):
-        stored = (
-            float32_to_bfloat16(array.astype(np.float32)) if kind is bfloat16 else array.astype(kind.numpy, copy=False)
-        )
-    return stored, kind
-
-
-def _plain_lists(data: Any) -> Any:
-    if isinstance(data, Tensor):
-        return data.detach().numpy() if data.ndim else data.item()
-    if isinstance(data, (list, tuple)):
-        return [_plain_lists(d) for d in data]
-    return data
 
 
 def _unpickle(kind: type[Tensor], array: np.ndarray[Any, Any], dtype: str, requires_grad: bool) -> Tensor:

@@ -282,3 +282,12 @@ def test_what_a_loop_uses_again_is_computed_only_a_few_times():
     results = [(prepared * i).sum().item() for i in range(6)]
     assert results[2] == pytest.approx(2 * results[1])
     assert is_computed(prepared)
+
+
+def test_writing_through_masks():
+    x = og.tensor([1.0, -2.0, 3.0, -4.0])
+    x[x < 0] = 0
+    assert x.tolist() == [1.0, 0.0, 3.0, 0.0]
+    x[x > 0] = og.tensor([10.0, 30.0])
+    assert x.tolist() == [10.0, 0.0, 30.0, 0.0]
+    assert x[x > 0].tolist() == [10.0, 30.0]
