@@ -18,10 +18,18 @@ __version__ = "0.1.0"
 __all__ = [*_frontend.EXPORTS, "__version__"]
 
 _SUBPACKAGES = frozenset({"board", "config", "data", "errors", "keras", "nn", "optim", "static", "storage", "utils"})
+_ELSEWHERE = {  # names that live in a subpackage, imported when they are first used
+    "save": "storage",
+    "load": "storage",
+    "save_model": "storage",
+    "load_model": "storage",
+}
 
 
 def __getattr__(name: str) -> _Any:
     """Subpackages, imported when they are first used, so that `import onegraph` stays quick."""
     if name in _SUBPACKAGES:
         return _importlib.import_module(f"onegraph.{name}")
+    if name in _ELSEWHERE:
+        return getattr(_importlib.import_module(f"onegraph.{_ELSEWHERE[name]}"), name)
     raise AttributeError(f"module 'onegraph' has no attribute {name!r}")

@@ -88,6 +88,17 @@ class Trace:
         self.numbers.append((node, read))
         return node
 
+    def restore(self) -> None:
+        """Leave the tensors from outside as they were before the trace."""
+        for tensor, node in self.changed.values():
+            if leaves.get(tensor._node) is tensor:
+                leaves.pop(tensor._node, None)
+                leaves[node] = tensor
+            tensor._node = node
+        for tensor, gradient in self.gradients.values():
+            tensor.grad = gradient
+        take_waiting()
+
 
 def changing_number(read: Callable[[], float], dtype: DType) -> Node:
     """A number that may be another at each step, as an argument of the plan: nothing recompiles when it changes.
@@ -207,7 +218,7 @@ class _Call:
             self.structure = flatten(result, found)
             self._collect(trace, found)
         finally:
-            self._restore(trace)
+            trace.restore()
             state.recorded = before
         self.plan: Plan | None = None
 
@@ -238,17 +249,6 @@ class _Call:
                     "a traced function uses a tensor of another trace",
                     hint="do not keep tensors of a traced function for later",
                 )
-
-    def _restore(self, trace: Trace) -> None:
-        """Leave the tensors from outside as they were before the trace."""
-        for tensor, node in trace.changed.values():
-            if leaves.get(tensor._node) is tensor:
-                leaves.pop(tensor._node, None)
-                leaves[node] = tensor
-            tensor._node = node
-        for tensor, gradient in trace.gradients.values():
-            tensor.grad = gradient
-        take_waiting()
 
     def run(self, tensors: Sequence[Tensor]) -> Any:
         waiting = take_waiting()

@@ -163,6 +163,23 @@ def read_directory(path: str | os.PathLike[str], load: Callable[[Path], _Result]
     raise StorageError(f"cannot read {os.fspath(path)!r}: it was replaced 100 times while it was being read")
 
 
+def delete_directory(path: str | os.PathLike[str]) -> None:
+    """Delete a folder; nobody sees half of it, whatever kills the process.
+
+    Raises:
+        StorageError: when it cannot be deleted. One that is not there is no error.
+    """
+    target = resolve(path)
+    doomed = hidden_name(target, TEMPORARY_SUFFIX)
+    try:
+        os.rename(target, doomed)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise storage_error(error, path, "delete") from error
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
 class _Replaced(Exception):
     """The folder was replaced while it was read."""
 

@@ -39,9 +39,7 @@ _TYPES: Final[dict[str, tuple[str, np.dtype[Any]]]] = {
 _NAME_OF_CODE: Final = {code: name for name, (code, _) in _TYPES.items()}
 _METADATA: Final = "__metadata__"
 _MAX_HEADER: Final = 100_000_000  # the limit of the format's own library
-_MAX_HEADER_PARTS: Final = (
-    4_000_000  # bounds what a hostile header unfolds to in memory; 400,000 tensors need less
-)
+_MAX_HEADER_PARTS: Final = 4_000_000  # bounds what a hostile header unfolds to in memory; 400,000 tensors need less
 _MAX_RANK: Final = 64  # NumPy's
 
 
@@ -67,15 +65,11 @@ class StoredArray:
 
     def __post_init__(self) -> None:
         if self.dtype not in _TYPES:
-            raise DTypeError(
-                f"StoredArray: unknown dtype {self.dtype!r}", hint=f"one of: {', '.join(_TYPES)}"
-            )
+            raise DTypeError(f"StoredArray: unknown dtype {self.dtype!r}", hint=f"one of: {', '.join(_TYPES)}")
         expected = _TYPES[self.dtype][1]
         if not isinstance(self.data, np.ndarray) or self.data.dtype.newbyteorder("<") != expected:
             held = getattr(self.data, "dtype", type(self.data).__name__)
-            raise DTypeError(
-                f"StoredArray: {self.dtype} is held as a NumPy array of {expected.name}, not {held}"
-            )
+            raise DTypeError(f"StoredArray: {self.dtype} is held as a NumPy array of {expected.name}, not {held}")
 
 
 def save_file(
@@ -174,23 +168,18 @@ class _Reader:
         length = int.from_bytes(self._exactly(8), "little")
         if length > _MAX_HEADER or length > status.st_size - 8:
             raise self._error(
-                f"the header claims {length} bytes; the file has {status.st_size}"
-                f", a header at most {_MAX_HEADER}"
+                f"the header claims {length} bytes; the file has {status.st_size}, a header at most {_MAX_HEADER}"
             )
         header = self._parse(self._exactly(length))
         metadata = self._metadata(header.pop(_METADATA, {}))
         entries = [self._entry(name, value) for name, value in header.items()]
         self._check_layout(entries, status.st_size - 8 - length)
-        arrays = {
-            entry.name: StoredArray(np.empty(0), "float64") for entry in entries
-        }  # fixes the header's order
+        arrays = {entry.name: StoredArray(np.empty(0), "float64") for entry in entries}  # fixes the header's order
         for entry in sorted(entries, key=lambda entry: entry.begin):
             arrays[entry.name] = StoredArray(self._array(entry), entry.dtype)
         return arrays, metadata
 
-    def _error(
-        self, reason: str, hint: str | None = "the file is damaged or no safetensors file"
-    ) -> StorageError:
+    def _error(self, reason: str, hint: str | None = "the file is damaged or no safetensors file") -> StorageError:
         return StorageError(f"cannot read {self._path!r}: {reason}", hint=hint)
 
     def _exactly(self, count: int) -> bytearray:
@@ -255,14 +244,10 @@ class _Reader:
         for entry in sorted(entries, key=lambda entry: (entry.begin, entry.end)):
             if entry.begin != position:
                 word = "overlaps another one" if entry.begin < position else "leaves a gap before it"
-                raise self._error(
-                    f"tensor {entry.name[:200]!r} at {entry.begin} {word} (expected {position})"
-                )
+                raise self._error(f"tensor {entry.name[:200]!r} at {entry.begin} {word} (expected {position})")
             position = entry.end
         if position != available:
-            raise self._error(
-                f"the tensors take {position} bytes, but the file has {available} after its header"
-            )
+            raise self._error(f"the tensors take {position} bytes, but the file has {available} after its header")
 
     def _array(self, entry: _Entry) -> np.ndarray[Any, Any]:
         storage = _TYPES[entry.dtype][1]
@@ -283,9 +268,7 @@ def _as_stored(name: Any, value: Any) -> StoredArray:
     if not isinstance(name, str):
         raise ArgumentTypeError(f"save_file: tensor names are strings, not {type(name).__name__} ({name!r})")
     if name == _METADATA:
-        raise ArgumentError(
-            f"save_file: no tensor may be named {_METADATA!r}", hint="that name holds the metadata"
-        )
+        raise ArgumentError(f"save_file: no tensor may be named {_METADATA!r}", hint="that name holds the metadata")
     if isinstance(value, StoredArray):
         return value
     if isinstance(value, np.generic):
@@ -304,9 +287,7 @@ def _as_stored(name: Any, value: Any) -> StoredArray:
     return StoredArray(value, value.dtype.name)
 
 
-def _encode_header(
-    arrays: Mapping[str, StoredArray], order: list[str], metadata: Mapping[str, str] | None
-) -> bytes:
+def _encode_header(arrays: Mapping[str, StoredArray], order: list[str], metadata: Mapping[str, str] | None) -> bytes:
     header: dict[str, Any] = {}
     if metadata:
         for key, text in metadata.items():
@@ -326,12 +307,8 @@ def _encode_header(
     try:
         encoded = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
     except UnicodeEncodeError as error:
-        raise ArgumentError(
-            f"save_file: a name or metadata text is not valid Unicode ({error.reason})"
-        ) from error
+        raise ArgumentError(f"save_file: a name or metadata text is not valid Unicode ({error.reason})") from error
     encoded += b" " * (-len(encoded) % 8)  # the data then starts at a multiple of 8
     if len(encoded) > _MAX_HEADER:
-        raise ArgumentError(
-            f"save_file: names and metadata take {len(encoded)} bytes, at most {_MAX_HEADER} fit"
-        )
+        raise ArgumentError(f"save_file: names and metadata take {len(encoded)} bytes, at most {_MAX_HEADER} fit")
     return encoded
