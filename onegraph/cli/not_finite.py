@@ -1,0 +1,111 @@
+"""Where a NaN or an infinity came from: the layer, the operation and the line, found by running one step op by op.
+
+Read next: `trainer.py`, which keeps what is needed to repeat its last step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from onegraph.backends.contract import Buffer
+from onegraph.backends.reference import ReferenceExecutable
+from onegraph.errors import NotFiniteError
+from onegraph.frontend.tensor import Tensor
+from onegraph.ir.dtype import bfloat16, bfloat16_to_float32
+from onegraph.ir.node import Graph, Node
+from onegraph.ir.traverse import topological
+
+# Infinity is what these are asked for: the value outside a window, or a mask.
+_ON_PURPOSE = frozenset({"constant", "pad", "full"})
+
+
+def describe_values(values: np.ndarray) -> str:
+    """How many values are not finite.
+
+    >>> describe_values(np.array([1.0, np.nan, np.inf]))
+    '1 NaN and 1 infinite of 3 values'
+    """
+    nan, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+    parts = [f"{nan} NaN"] * bool(nan) + [f"{infinite} infinite"] * bool(infinite)
+    return f"{' and '.join(parts) or 'none'} of {values.size} values"
+
+
+def first_bad_parameter(parameters: Iterable[tuple[str, Tensor]]) -> str | None:
+    """Name and description of the first tensor with a value that is not finite."""
+    for name, tensor in parameters:
+        values = tensor._array()
+        if not np.isfinite(values).all():
+            return f"{name}: {describe_values(values)}"
+    return None
+
+
+def first_bad_node(outputs: Sequence[Tensor]) -> tuple[Node, np.ndarray] | None:
+    """The first operation whose result is not finite although all that it reads is, and that result.
+
+    Args:
+        outputs: tensors that are recorded but not computed yet.
+    """
+    order = topological([t.node for t in outputs], stop=lambda n: type(n.value) is Buffer)
+    known = {n: n.value for n in order if type(n.value) is Buffer}
+    rest = [n for n in order if n not in known]
+    with np.errstate(all="ignore"):
+        found = ReferenceExecutable(Graph(list(known), rest, "step")).run(list(known.values()))
+    bad: set[Node] = {n for n, buffer in known.items() if not _finite(buffer)}
+    for node, buffer in zip(rest, found, strict=True):
+        if _finite(buffer):
+            continue
+        only_constants = all(i.op == "constant" for i in node.inputs)
+        if node.op not in _ON_PURPOSE and not only_constants and not any(i in bad for i in node.inputs):
+            return node, _values(buffer)
+        if node.op not in _ON_PURPOSE and not only_constants:
+            bad.add(node)
+    return None
+
+
+def _values(buffer: Buffer) -> np.ndarray:
+    return bfloat16_to_float32(buffer.array) if buffer.dtype is bfloat16 else buffer.array
+
+
+def _finite(buffer: Buffer) -> bool:
+    return not buffer.dtype.is_floating_point or bool(np.isfinite(_values(buffer)).all())
+
+
+def explain_step(
+    loss: Callable[[], Tensor], parameters: Sequence[tuple[str, Tensor]], images: np.ndarray, where: str, advice: str
+) -> NotFiniteError:
+    """Repeat a step and say where it went wrong first.
+
+    Args:
+        loss: records the step's loss; parameters must hold the values from before the step.
+        parameters: names and tensors.
+        images: of the batch.
+        where: which step this was, for the message.
+        advice: what to try.
+    """
+    if not np.isfinite(images).all():
+        return _error(f"{where}: the input images hold {describe_values(images)}", "check the data", None)
+    bad = first_bad_parameter(parameters)
+    if bad is not None:
+        return _error(f"{where}: the update before it made a parameter not finite; {bad}", advice, None)
+    result = loss()
+    found = first_bad_node([result])
+    direction = ""
+    if found is None:
+        result.backward()
+        found = first_bad_node([p.grad for _, p in parameters if p.grad is not None])
+        direction = "the gradient of "
+    if found is None:
+        return _error(f"{where}: the values are finite up to the gradients; the update made them not finite", advice, None)
+    node, values = found
+    layer = (node.source[2] if node.source is not None else "").replace("/", ".")
+    place = f"{direction}layer {layer}" if layer else f"{direction}the computation outside all layers"
+    text = f"{where}: the first value that is not finite appeared in {place}, operation {node.op}"
+    return _error(f"{text} with a result of shape {tuple(node.shape)}: {describe_values(values)}", advice, node)
+
+
+def _error(message: str, hint: str, node: Any) -> NotFiniteError:
+    location = None if node is None or node.source is None else node.source[:2]
+    return NotFiniteError(message, hint=hint, location=location)
