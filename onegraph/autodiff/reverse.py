@@ -15,7 +15,7 @@ from onegraph.ir.traverse import substitute, topological
 from onegraph.ops.binary import ADD
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import expand_to
-from onegraph.ops.record import record_of
+from onegraph.ops.record import record_of, set_differentiate
 from onegraph.ops.reduction import sum_to_shape
 from onegraph.ops.shapes import same_shape, show
 
@@ -127,3 +127,6 @@ def jvp(outputs: Sequence[Node], wrt: Sequence[Node], tangents: Sequence[Node]) 
     forward = gradient([b for b, _ in reached], [t for _, t in reached], dummies)
     result = [f if f is not None else zeros_like(o) for f, o in zip(forward, outputs, strict=True)]
     return substitute(result, {d: zeros_like(d) for d in dummies})
+
+
+set_differentiate(gradient)

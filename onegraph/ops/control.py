@@ -25,7 +25,7 @@ from onegraph.ops.elementwise import sin
 from onegraph.ops.evaluate import Program, run_graph
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import expand_to
-from onegraph.ops.record import Array, Kind, Op, Sample, real, register
+from onegraph.ops.record import Array, Kind, Op, Sample, differentiate, real, register
 from onegraph.ops.reduction import sum_
 from onegraph.ops.shapes import same_shape, same_size, show
 from onegraph.ops.tracing import Captures, inline, invariant
@@ -116,9 +116,7 @@ def _zeros(like: Node) -> Node:
 
 def _gradients(outputs: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node]) -> list[Node]:
     """Gradients of a body, zeros where nothing arrives."""
-    from onegraph.autodiff import gradient  # autodiff asks the ops for their rules, so it comes after them
-
-    found = gradient(outputs, seeds, wrt)
+    found = differentiate(outputs, seeds, wrt)
     return [_zeros(x) if g is None else g for g, x in zip(found, wrt, strict=True)]
 
 

@@ -122,9 +122,18 @@ def check_rule(op: str, node: Node) -> tuple[Shape, DType] | None:
     return record_of(node).rule(*node.inputs, **node.attributes)
 
 
-def rng() -> np.random.Generator:
-    """The generator that samples draw from, always the same."""
-    return np.random.default_rng(2026)
+Differentiate: TypeAlias = Callable[[Sequence[Node], Sequence[Node | None], Sequence[Node]], list[Node | None]]
+_differentiate: list[Differentiate] = []
+
+
+def set_differentiate(function: Differentiate) -> None:
+    """Told by `autodiff`, which comes after the ops: how to differentiate a graph, for rules of ops that contain graphs."""
+    _differentiate[:] = [function]
+
+
+def differentiate(outputs: Sequence[Node], seeds: Sequence[Node | None], wrt: Sequence[Node]) -> list[Node | None]:
+    """Gradients of the bodies of control-flow ops; see `autodiff.gradient`."""
+    return _differentiate[0](outputs, seeds, wrt)
 
 
 def real(*shape: int, low: float = -2.0, high: float = 2.0, seed: int = 0) -> Array:
