@@ -35,6 +35,7 @@ from onegraph.ops import (
     metric_loss,
     movement,
     normalization,
+    norms,
     padding,
     philox,
     pooling,

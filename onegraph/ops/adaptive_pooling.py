@@ -32,13 +32,10 @@ def _output_sizes(op: str, x: Node, output_size: Any, rank: int) -> Shape:
         if isinstance(size, bool) or not hasattr(size, "__index__") or size < 0:
             raise ArgumentError(f"{op}: output_size must be ints of at least 0, got {output_size!r}")
         if have == 0:
-            raise ShapeError(
-                f"{op}: input {show(x.shape)} has an empty dimension, so there is nothing to pool"
-            )
+            raise ShapeError(f"{op}: input {show(x.shape)} has an empty dimension, so there is nothing to pool")
         if isinstance(have, Dim) and size != 1:
             raise ShapeError(
-                f"{op}: input {show(x.shape)}: windows for output size {size} depend on {have}, which is not "
-                "known yet",
+                f"{op}: input {show(x.shape)}: windows for output size {size} depend on {have}, which is not known yet",
                 hint="give the placeholder its full shape, or pool to size 1",
             )
     return sizes
@@ -54,7 +51,9 @@ def _bounds(size: int, count: int) -> list[tuple[int, int]]:
 
 
 def _divides(size: Size, count: Size) -> bool:
-    return count == 1 or size == count or (not isinstance(size, Dim) and count != 0 and size % count == 0)
+    if isinstance(size, Dim) or isinstance(count, Dim):
+        return count == 1 or size == count
+    return count != 0 and size % count == 0
 
 
 def _mean_over(x: Node, dim: int, count: Size) -> Node:
@@ -63,8 +62,8 @@ def _mean_over(x: Node, dim: int, count: Size) -> Node:
     if size == count:
         return x
     if _divides(size, count):
-        split = reshape_to(x, (*x.shape[:dim], count, size // count, *x.shape[dim + 1 :]))  # type: ignore[operator]
-        return div(SUM(split, dims=(dim + 1,), keepdim=False), constant(size // count, x.dtype))  # type: ignore[operator]
+        split = reshape_to(x, (*x.shape[:dim], count, size // count, *x.shape[dim + 1 :]))
+        return div(SUM(split, dims=(dim + 1,), keepdim=False), constant(size // count, x.dtype))
     parts = [
         div(SUM(slice_dim(x, dim, start, stop), dims=(dim,), keepdim=True), stop - start)
         for start, stop in _bounds(size, count)  # type: ignore[arg-type]
@@ -89,9 +88,7 @@ def _windows_of(x: Node, dim: int, count: Size, window: int) -> Node:
     moved = PERMUTE(x, dims=order)
     lead = moved.shape[:-1]
     for start, stop in _bounds(size, count):  # type: ignore[arg-type]
-        piece = pad_last(
-            slice_dim(moved, len(lead), start, stop), [(0, window - (stop - start))], lowest(x.dtype)
-        )
+        piece = pad_last(slice_dim(moved, len(lead), start, stop), [(0, window - (stop - start))], lowest(x.dtype))
         parts.append(reshape_to(piece, (*lead, 1, window)))
     return PERMUTE(concat(parts, len(lead)), dims=back)
 
@@ -109,7 +106,7 @@ def _adaptive_max_pool(op: str, rank: int, input: Any, output_size: Any, return_
         if count == 0:
             raise ArgumentError(f"{op}: output_size must be at least 1, got {output_size!r}")
         if _divides(size, count):
-            window = size // count  # type: ignore[operator]
+            window = size // count
             starts.append(MUL(iota(count), constant(window, int64)))
             split = reshape_to(w, (*w.shape[: lead + i], count, window, *w.shape[lead + i + 1 :]))
             rest = len(split.shape)

@@ -215,11 +215,11 @@ def _rows(op: str, input: Any) -> tuple[Node, Node, bool]:
     """The input as (batch, classes) in float32 or wider, and whether it was (classes,)."""
     x = as_node(input)
     check_kind(op, x, "float")
-    if len(x.shape) not in (1, 2):
+    if len(x.shape) > 2:
         raise ShapeError(f"{op}: input {show(x.shape)} must be (batch, classes) or (classes,)")
-    single = len(x.shape) == 1
+    single = len(x.shape) < 2
     wide = widened(x)
-    return x, reshape_to(wide, (1, x.shape[0])) if single else wide, single
+    return x, reshape_to(wide, (1, x.size)) if single else wide, single
 
 
 def _ramp(x: Node) -> Node:

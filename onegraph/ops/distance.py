@@ -33,7 +33,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Node
     """
     a, b = promote(x1, x2)
     floating("cosine_similarity", a)
-    shape = broadcast_shapes("cosine_similarity", a.shape, b.shape)
+    shape = broadcast_shapes("cosine_similarity", a.shape, b.shape) or (1,)  # a number is a vector of one
     d = normalize_dim("cosine_similarity", dim, len(shape))
     # The vectors may lie along a dimension in which only the other tensor is larger than 1.
     left, right = (_grown(widened(n), d - len(shape), shape) for n in (a, b))

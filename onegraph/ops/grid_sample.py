@@ -191,7 +191,7 @@ def grid_sample(
     space = x.shape[2:]
     if any(isinstance(s, Dim) or s == 0 for s in space):
         raise ShapeError(f"{op}: the sizes of {show(x.shape)} after the first two must be known and not 0")
-    sizes = [int(s) for s in space]  # type: ignore[arg-type]
+    sizes = [int(s) for s in space]
     align = bool(align_corners)
     image = PERMUTE(widened(x), dims=(0, *range(2, rank + 2), 1))
     wide = widened(g)

@@ -126,14 +126,14 @@ def apply_matrix(x: Node, dim: int, matrix: Array) -> Node:
 
 
 def _nearest(x: Node, dim: int, out: int, scale: float | None, exact: bool) -> Node:
-    size = x.shape[dim]
+    size: Any = x.shape[dim]
     if out == size and not scale:
         return x
     if out % size == 0 and (not scale or out == size * scale):  # every element repeated
         wide = reshape_to(x, (*x.shape[: dim + 1], 1, *x.shape[dim + 1 :]))
         copies = expand_to(wide, (*x.shape[: dim + 1], out // size, *x.shape[dim + 1 :]))
         return reshape_to(copies, (*x.shape[:dim], out, *x.shape[dim + 1 :]))
-    step = np.float32(_step(size, out, scale))  # type: ignore[arg-type]
+    step = np.float32(_step(size, out, scale))
     i = np.arange(out, dtype=np.float32) + np.float32(0.5 if exact else 0)
     rows = np.minimum(np.floor(i * step).astype(np.int64), size - 1)
     return TAKE(x, constant(rows, int64), dim=dim)
@@ -258,7 +258,8 @@ def upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) ->
 def _split_image(op: str, x: Node) -> tuple[Any, Any, Any, Any]:
     if len(x.shape) < 3:
         raise ShapeError(f"{op}: input {show(x.shape)} must be (..., channels, height, width)")
-    return x.shape[:-3], *x.shape[-3:]
+    c, h, w = x.shape[-3:]
+    return x.shape[:-3], c, h, w
 
 
 @public(method=False)
@@ -306,7 +307,7 @@ def channel_shuffle(input: Any, groups: int) -> Node:
         ShapeError: the channels are not a multiple of the groups.
     """
     x = as_node(input)
-    if len(x.shape) < 3 or groups < 1 or x.shape[1] % groups:  # type: ignore[operator]
+    if len(x.shape) < 3 or groups < 1 or x.shape[1] % groups:
         raise ShapeError(f"channel_shuffle: {show(x.shape)} must be (batch, channels, ...) with a multiple of {groups}")
     parts = reshape_to(x, (x.shape[0], groups, x.shape[1] // groups, *x.shape[2:]))
     moved = PERMUTE(parts, dims=(0, 2, 1, *range(3, len(parts.shape))))

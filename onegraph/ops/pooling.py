@@ -45,7 +45,7 @@ def pad_last(x: Node, padding: Sequence[tuple[Size, Size]], value: Any) -> Node:
     if not any(low != 0 or high != 0 for low, high in padding):
         return x
     lead = len(x.shape) - len(padding)
-    pairs = [(0, 0, 0)] * lead + [(low, high, 0) for low, high in padding]  # type: ignore[misc]
+    pairs = [(0, 0, 0)] * lead + [(low, high, 0) for low, high in padding]
     return PAD(x, constant(value, x.dtype), padding=tuple(pairs))
 
 
@@ -186,11 +186,9 @@ def _elements_in_windows(
     x: Node, dim: int, around: tuple[Size, Size], pad: int, size: int, stride: int, count_pad: bool
 ) -> Node:
     """How many elements each window along one dimension averages over."""
-    inside = full((x.shape[dim],), 1, x.dtype)
-    if count_pad:  # what ceil_mode adds behind is not counted
-        inside = pad_last(pad_last(inside, [(pad, pad)], 1), [(0, around[1] - pad)], 0)
-    else:
-        inside = pad_last(inside, [around], 0)
+    counted, uncounted = ((pad, pad), (0, around[1] - pad)) if count_pad else ((0, 0), around)
+    inside = pad_last(full((x.shape[dim],), 1, x.dtype), [counted], 1)
+    inside = pad_last(inside, [uncounted], 0)  # what ceil_mode adds behind never counts
     return SUM(windows(inside, (size,), (stride,), (1,)), dims=(1,), keepdim=False)
 
 

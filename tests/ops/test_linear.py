@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from onegraph.backends.reference import evaluate
-from onegraph.errors import ArgumentError, DTypeError, ShapeError
+from onegraph.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import float32
 from onegraph.ir.node import input_node
-from onegraph.ops import distance, einsum, linear
+from onegraph.ops import distance, einsum, linear, norms
 from onegraph.ops.elementwise import numpy_constant
 from tests.ops.torch_oracle import compare, random, torch
 
@@ -144,6 +144,52 @@ def test_tensordot(a: Any, b: Any, dims: Any) -> None:
 )
 def test_cosine_similarity(a: Any, b: Any, dim: int) -> None:
     compare(distance.cosine_similarity, functional.cosine_similarity, random(*a), random(*b, seed=1), dim=dim)
+
+
+def test_cosine_of_numbers() -> None:
+    compare(distance.cosine_similarity, functional.cosine_similarity, random(), random(seed=1), dim=0)
+
+
+ORDERS = [None, 0, 1, -1, 2, 3.5, float("inf"), float("-inf")]
+
+
+@pytest.mark.parametrize("ord", ORDERS)
+@pytest.mark.parametrize("keepdim", [False, True])
+def test_norms_of_vectors(ord: float | None, keepdim: bool) -> None:
+    x = random(3, 4)
+    gradients = ord != 0
+    for dim in (1, (0,)):
+        compare(norms.linalg_norm, torch.linalg.norm, x, ord, dim, keepdim, gradients=gradients)
+    if ord is not None:
+        compare(norms.vector_norm, torch.linalg.vector_norm, x, ord, None, keepdim, gradients=gradients)
+        compare(
+            norms.vector_norm, torch.linalg.vector_norm, random(2, 3, 4), ord, (0, -1), keepdim, gradients=gradients
+        )
+
+
+@pytest.mark.parametrize("ord", ["fro", 1, -1, float("inf"), float("-inf")])
+@pytest.mark.parametrize("dim", [(0, 1), (-1, 0), (2, 1)])
+def test_norms_of_matrices(ord: Any, dim: tuple[int, int]) -> None:
+    for keepdim in (False, True):
+        compare(norms.matrix_norm, torch.linalg.matrix_norm, random(2, 3, 4), ord, dim, keepdim)
+        compare(norms.linalg_norm, torch.linalg.norm, random(2, 3, 4), ord, dim, keepdim)
+    compare(norms.linalg_norm, torch.linalg.norm, random(3, 4), ord)
+
+
+def test_norms_without_singular_values_only() -> None:
+    x = numpy_constant(random(3, 4))
+    for ord in (2, -2, "nuc"):
+        with pytest.raises(UnsupportedError, match="singular value"):
+            norms.linalg_norm(x, ord)
+    with pytest.raises(ArgumentError, match="ord must be"):
+        norms.matrix_norm(x, 3)
+    with pytest.raises(ShapeError, match="one or two dimensions"):
+        norms.linalg_norm(numpy_constant(random(2, 3, 4)), 1)
+
+
+def test_vecdot() -> None:
+    compare(norms.vecdot, torch.linalg.vecdot, random(3, 4), random(4))
+    compare(norms.vecdot, torch.linalg.vecdot, random(3, 4), random(3, 1), dim=0)
 
 
 def test_cosine_of_a_zero_vector_is_zero() -> None:
