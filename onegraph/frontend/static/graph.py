@@ -66,9 +66,13 @@ class Graph:
         """Variables about which the graph asks whether they have a value."""
         self.keys: dict[Node, int | None] = {}
         """The nodes that stand for keys of random numbers, in the order of their making; their own seed, if any."""
+        self.counters: list[Node] = []
+        """The numbers of the steps of the loops whose bodies are being traced."""
         self.placeholders: dict[Node, Tensor] = {}
         self.variables_by_name: dict[str, Variable] = {}
         self.variable_scope: Any = None
+        self.taken_scopes: set[str] = set()
+        """Variable scopes that exist."""
         self.effects = 0
         """Effects made so far: each has its number."""
         self.finalized = False

@@ -57,8 +57,8 @@ class Effect:
         self.number = graph.new_effect_number()
         self.after = input_node(variable.value_shape, variable.dtype)
         variable.stand_in(self.after, Read(variable, self))
-        for made in graph.made:
-            made.append(self)
+        if graph.made:
+            graph.made[-1].append(self)
 
 
 class Read:
