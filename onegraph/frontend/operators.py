@@ -11,6 +11,7 @@ from onegraph.frontend.generate import assign, lift
 from onegraph.frontend.state import mode
 from onegraph.frontend.tensor import Tensor, tensor_from_array, wrap
 from onegraph.frontend.views import make_view
+from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import bool_, from_numpy
 from onegraph.ir.node import Node
 from onegraph.ops import binary, contraction, elementwise, subscript
@@ -25,7 +26,7 @@ def _operand(value: Any, beside: Node) -> Any:
         if mode.trace is not None:
             mode.trace.seen(value)
         return value._node if value._view is None else value.node
-    if kind is bool or isinstance(value, np.generic):
+    if kind is bool or kind is Dim or isinstance(value, np.generic):
         return value
     if kind is np.ndarray:
         return tensor_from_array(value, from_numpy(value.dtype))._node

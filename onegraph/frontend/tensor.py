@@ -18,6 +18,7 @@ from onegraph.errors import ArgumentTypeError, DTypeError, GradientError, ShapeE
 from onegraph.frontend.arrays import array_from_data
 from onegraph.frontend.device import Device, Size
 from onegraph.frontend.state import leaves, mode, take_waiting, wait_for
+from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import (
     DType,
     as_dtype,
@@ -336,7 +337,7 @@ class Tensor:
         from onegraph.ir.traverse import topological
 
         return any(
-            n.op == "input" and n.value is None
+            (n.op == "input" and n.value is None) or n.op == "dimension" or any(type(s) is Dim for s in n.shape)
             for n in topological([self.node], stop=lambda n: type(n.value) is Buffer)
         )
 
