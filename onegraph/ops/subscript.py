@@ -205,6 +205,37 @@ def _checked_int(index: Size, size: Size, dim: int, x: Node) -> Size:
     return index % size
 
 
+_remembered: dict[Any, _Part] = {}  # regular parts by index and shape: loops use the same few again and again
+
+
+def _basic_key(index: Any) -> Any:
+    """A hashable form of an index of ints and slices of ints alone; None for any other."""
+    key: list[Any] = []
+    for item in index if type(index) is tuple else (index,):
+        if type(item) is slice:
+            bounds = (item.start, item.stop, item.step)
+            for bound in bounds:
+                if bound is not None and type(bound) is not int:
+                    return None
+            key.append(bounds)
+        elif type(item) is int or item is None or item is Ellipsis:
+            key.append(item)
+        else:
+            return None
+    return tuple(key)
+
+
+def _regular_part(x: Node, key: Any, index: Any) -> _Part:
+    remembered = (key, x.shape)
+    part = _remembered.get(remembered)
+    if part is None:
+        part, _ = _parse(x, index)
+        if len(_remembered) >= 4096:
+            _remembered.clear()
+        _remembered[remembered] = part
+    return part
+
+
 def _parse(x: Node, index: Any) -> tuple[_Part, list[tuple[int, Picker]]]:
     """The regular part, and what picks from it: (dimension of the part, index array or mask)."""
     slices: list[tuple[Size, Size, int, bool]] = []
@@ -322,6 +353,9 @@ def get_item(input: Any, index: Any) -> Node:
     (2, 1, 3)
     """
     x = as_node(input)
+    key = _basic_key(index)
+    if key is not None:
+        return _regular_part(x, key, index).of(x)
     part, pickers = _parse(x, index)
     y = part.of(x)
     return _Picks.from_positions(y, _positions(y, pickers)).of(y) if pickers else y
