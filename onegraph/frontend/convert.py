@@ -207,7 +207,7 @@ METHODS: dict[str, Any] = {
     "is_complex": lambda self: False,
     "is_signed": lambda self: self.dtype.is_signed,
     "T": property(lambda self: self.permute(*range(self.ndim)[::-1])),
-    "mT": property(lambda self: self.matrix_transpose()),
+    "mT": property(lambda self: self.adjoint()),
     "H": property(lambda self: self.t()),
     "is_cuda": property(lambda self: False),
     "is_sparse": property(lambda self: False),
