@@ -132,8 +132,9 @@ def transpose(input: Any, dim0: int, dim1: int) -> Node:
     (4, 3, 2)
     """
     x = as_node(input)
-    a, b = (normalize_dim("transpose", d, len(x.shape)) for d in (dim0, dim1))
-    order = list(range(len(x.shape)))
+    rank = len(x.shape)
+    a, b = normalize_dim("transpose", dim0, rank), normalize_dim("transpose", dim1, rank)
+    order = list(range(rank))
     if order:
         order[a], order[b] = order[b], order[a]
     return permute_to(x, order)

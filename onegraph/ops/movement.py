@@ -79,7 +79,7 @@ RESHAPE: Op = register(
 
 
 def _permute_rule(x: Node, *, dims: tuple[int, ...]) -> tuple[Shape, DType]:
-    if sorted(dims) != list(range(len(x.shape))):
+    if len(dims) != len(x.shape) or {*dims} != {*range(len(dims))}:
         raise ShapeError(f"permute: {dims} is not an order of the {len(x.shape)} dimensions of {show(x.shape)}")
     return tuple([x.shape[d] for d in dims]), x.dtype
 

@@ -21,16 +21,18 @@ from onegraph.ops.shapes import normalize_dims, show
 def reduced_shape(shape: Shape, dims: Sequence[int], keepdim: bool) -> Shape:
     """A shape without those dimensions, or with 1 in their place."""
     if keepdim:
-        return tuple(1 if i in dims else s for i, s in enumerate(shape))
-    return tuple(s for i, s in enumerate(shape) if i not in dims)
+        return tuple([1 if i in dims else s for i, s in enumerate(shape)])
+    return tuple([s for i, s in enumerate(shape) if i not in dims])
 
 
 def _rule(name: str, needs_elements: bool, kinds: tuple[str, ...]) -> Callable[..., tuple[Shape, DType]]:
     def rule(x: Node, *, dims: tuple[int, ...], keepdim: bool) -> tuple[Shape, DType]:
         if x.dtype.kind not in kinds:
             raise DTypeError(f"{name}: does not take dtype {x.dtype.name}, only {' or '.join(kinds)}")
-        if any(not 0 <= d < len(x.shape) for d in dims):
-            raise ShapeError(f"{name}: dimensions {dims} do not exist in {show(x.shape)}")
+        rank = len(x.shape)
+        for d in dims:
+            if not 0 <= d < rank:
+                raise ShapeError(f"{name}: dimensions {dims} do not exist in {show(x.shape)}")
         if needs_elements and any(x.shape[d] == 0 for d in dims):
             raise ShapeError(f"{name}: {show(x.shape)} has no elements along dimensions {dims}, so there is no result")
         return reduced_shape(x.shape, dims, keepdim), x.dtype

@@ -53,6 +53,8 @@ def broadcast_shapes(op: str, *shapes: Shape) -> Shape:
 
 def normalize_dim(op: str, dim: int, rank: int) -> int:
     """A dimension counted from the front; a typed error when it is out of range."""
+    if type(dim) is int and -rank <= dim < rank:
+        return dim % rank
     if not hasattr(dim, "__index__"):
         raise ArgumentTypeError(f"{op}: a dimension must be an int, got {dim!r}")
     dim = dim.__index__()
@@ -64,6 +66,8 @@ def normalize_dim(op: str, dim: int, rank: int) -> int:
 
 def normalize_dims(op: str, dims: int | Sequence[int] | None, rank: int) -> tuple[int, ...]:
     """Dimensions counted from the front, each once, sorted; None means all of them."""
+    if type(dims) is int and -rank <= dims < rank:
+        return (dims % rank,)
     if dims is None:
         return tuple(range(rank))
     if hasattr(dims, "__index__"):
