@@ -9,7 +9,7 @@ import numpy as np
 from onegraph.errors import ArgumentTypeError
 from onegraph.frontend.generate import assign, lift
 from onegraph.frontend.state import mode
-from onegraph.frontend.tensor import Tensor, tensor_from_array, wrap
+from onegraph.frontend.tensor import Tensor, View, tensor_from_array, wrap
 from onegraph.frontend.views import make_view
 from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import bool_, from_numpy
@@ -127,6 +127,11 @@ def _is_basic(index: Any) -> bool:
 def _getitem(self: Tensor, index: Any) -> Tensor:
     if mode.trace is not None:
         mode.trace.seen(self)
+    key = subscript.basic_key(index)
+    if key is not None:
+        result = wrap(subscript.basic_item(self.node, key, index), self._requires_grad)
+        result._view = View(self, lambda node: subscript.basic_item(node, key, index))
+        return result
     nodes = _slice_bounds(index_nodes(index))
     result = wrap(subscript.get_item(self.node, nodes), self._requires_grad)
     if _is_basic(nodes):

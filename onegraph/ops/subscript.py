@@ -208,7 +208,7 @@ def _checked_int(index: Size, size: Size, dim: int, x: Node) -> Size:
 _remembered: dict[Any, _Part] = {}  # regular parts by index and shape: loops use the same few again and again
 
 
-def _basic_key(index: Any) -> Any:
+def basic_key(index: Any) -> Any:
     """A hashable form of an index of ints and slices of ints alone; None for any other."""
     key: list[Any] = []
     for item in index if type(index) is tuple else (index,):
@@ -225,7 +225,8 @@ def _basic_key(index: Any) -> Any:
     return tuple(key)
 
 
-def _regular_part(x: Node, key: Any, index: Any) -> _Part:
+def basic_item(x: Node, key: Any, index: Any) -> Node:
+    """The elements that an index of ints and slices picks, given its key."""
     remembered = (key, x.shape)
     part = _remembered.get(remembered)
     if part is None:
@@ -233,7 +234,7 @@ def _regular_part(x: Node, key: Any, index: Any) -> _Part:
         if len(_remembered) >= 4096:
             _remembered.clear()
         _remembered[remembered] = part
-    return part
+    return part.of(x)
 
 
 def _parse(x: Node, index: Any) -> tuple[_Part, list[tuple[int, Picker]]]:
@@ -353,9 +354,9 @@ def get_item(input: Any, index: Any) -> Node:
     (2, 1, 3)
     """
     x = as_node(input)
-    key = _basic_key(index)
+    key = basic_key(index)
     if key is not None:
-        return _regular_part(x, key, index).of(x)
+        return basic_item(x, key, index)
     part, pickers = _parse(x, index)
     y = part.of(x)
     return _Picks.from_positions(y, _positions(y, pickers)).of(y) if pickers else y
