@@ -1,0 +1,330 @@
+"""The training loop behind `onegraph train`: one traced step a batch shape, logs, checkpoints, and a resume that gives
+the same bits as if nothing had happened.
+
+Read next: `train.py` (options and what is written at the end), `not_finite.py`, `interrupt.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+import onegraph as og
+from onegraph.board import SummaryWriter
+from onegraph.cli.interrupt import Interrupted, StopSignals
+from onegraph.cli.measure import Measurement, measure
+from onegraph.cli.not_finite import explain_step, first_bad_parameter
+from onegraph.cli.preprocessing import Preprocessing
+from onegraph.cli.progress import Progress
+from onegraph.data import Augmented, DataLoader, RandomAffine, WorkerError, numpy_collate
+from onegraph.data.array import ImageClassificationData
+from onegraph.errors import StateError
+from onegraph.frontend.tensor import wrap_buffer
+from onegraph.nn import Module
+from onegraph.nn.functional import cross_entropy
+from onegraph.storage.checkpoint import Checkpoints
+
+FORMAT = 1
+"""Version of what a checkpoint of `onegraph train` holds."""
+OPTIMIZERS: dict[str, tuple[Any, float]] = {
+    "adam": (og.optim.Adam, 3e-3),
+    "adamw": (og.optim.AdamW, 3e-3),
+    "rmsprop": (og.optim.RMSprop, 1e-3),
+    "sgd": (lambda parameters, lr: og.optim.SGD(parameters, lr=lr, momentum=0.9), 0.05),
+}
+"""How to make each optimizer, and its default learning rate."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the result of a training run; kept in every checkpoint.
+
+    Attributes:
+        network: a name for `find_network`.
+        data: a path for `arrays_from`.
+        epochs, batch_size, lr, optimizer, seed: as usual; the learning rate falls along half a cosine to 0.
+        augment: turn, move, scale and slant training images a little.
+        limit: use only so many training and test images, evenly spaced.
+        weights: a file with first values, or "".
+    """
+
+    network: str
+    data: str = "digits"
+    epochs: int = 25
+    batch_size: int = 32
+    lr: float = 3e-3
+    optimizer: str = "adam"
+    seed: int = 0
+    augment: bool = True
+    limit: int | None = None
+    weights: str = ""
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Settings:
+        """Back from `dataclasses.asdict`.
+
+        Raises:
+            StateError: other settings than this version knows.
+        """
+        if values.keys() != {field.name for field in dataclasses.fields(cls)}:
+            raise StateError(f"the checkpoint has settings of another version: {', '.join(sorted(values))}")
+        return cls(**values)
+
+
+@dataclass
+class Position:
+    """How far training is; sums are over the running epoch.
+
+    Attributes:
+        epoch: epochs that are complete.
+        step: steps so far, in all epochs.
+        seen, loss, correct: images, sum of their losses, and how many were right.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    seen: int = 0
+    loss: float = 0.0
+    correct: int = 0
+
+
+class Trainer:
+    """Trains a network on images.
+
+    Args:
+        settings: what to do.
+        data: training and test images.
+        model: the network, freshly made.
+        out: the folder for checkpoints and logs.
+        workers: processes that load and augment images; 0 for a thread.
+        stop_on_nan: stop with an explanation when a loss or a parameter is not finite.
+        quiet: print nothing.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        data: ImageClassificationData,
+        model: Module,
+        out: Path,
+        workers: int = 0,
+        stop_on_nan: bool = True,
+        quiet: bool = False,
+    ) -> None:
+        self.settings, self.data, self.model, self.out = settings, data, model, out
+        self.stop_on_nan, self.quiet = stop_on_nan, quiet
+        self.preprocessing = Preprocessing.measured(data.train)
+        self.loader = self._make_loader(workers)
+        make, _ = OPTIMIZERS[settings.optimizer]
+        self.optimizer = make(model.parameters(), lr=settings.lr)
+        steps = settings.epochs * len(self.loader)
+        self.scheduler = og.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, steps)
+        self.checkpoints = Checkpoints(out / "checkpoints")
+        self.position = Position()
+        self.step = og.jit(self._step)
+        self.logits = og.jit(model)
+        self._before: tuple[list[tuple[og.Tensor, Any]], Any] | None = None
+
+    def _make_loader(self, workers: int) -> DataLoader:
+        train = self.data.train
+        if self.settings.augment:
+            # Whole pixels of black come in at the border, so augmentation stands before scaling.
+            train = Augmented(train, RandomAffine(10, (0.06, 0.06), (0.9, 1.1), shear=5), seed=self.settings.seed)
+        return DataLoader(
+            train,
+            self.settings.batch_size,
+            shuffle=True,
+            seed=self.settings.seed,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            prefetch_batches=0 if workers else 4,
+            collate_fn=numpy_collate,
+        )
+
+    def _step(self, images: og.Tensor, labels: og.Tensor) -> tuple[og.Tensor, og.Tensor]:
+        """One step of training: forward, loss, gradients, update. Traced once a batch shape."""
+        logits = self.model(images)
+        loss = cross_entropy(logits, labels)
+        loss.backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return loss.detach(), (logits.detach().argmax(1) == labels).sum()
+
+    # ---- the loop
+
+    def run(self) -> Measurement:
+        """Train to the end, and measure on the test images.
+
+        Raises:
+            Interrupted: a signal came; the state is saved.
+            NotFiniteError: a NaN or infinity appeared, with `stop_on_nan`.
+            StorageError: a checkpoint or log cannot be written.
+        """
+        result: Measurement | None = None
+        with StopSignals() as signals, SummaryWriter(self.out / "log", purge_step=self.position.step) as board:
+            try:
+                while self.position.epoch < self.settings.epochs:
+                    self._epoch(board, signals)
+                    result = self._end_of_epoch(board)
+            except WorkerError:
+                if signals.received is None:  # Ctrl-C reaches the workers too
+                    raise
+                self._stop(signals)
+            finally:
+                self.loader.close()
+        return result or self.measure()
+
+    def _epoch(self, board: SummaryWriter, signals: StopSignals) -> None:
+        """Train on the rest of the running epoch."""
+        position = self.position
+        self.model.train()
+        images = len(self.data.train)
+        progress = Progress(position.epoch + 1, self.settings.epochs, images, position.seen, self.quiet)
+        iterator = iter(self.loader)
+        try:
+            for batch in iterator:
+                count = len(batch[1])
+                loss, correct = self._train_on(*batch)
+                position.seen += count
+                position.loss += loss * count
+                position.correct += correct
+                progress.update(count, position.loss / position.seen, position.correct / position.seen)
+                self._log_step(board, loss, correct / count, progress.rate(), batch[0])
+                position.step += 1
+                if signals.received is not None:
+                    self._stop(signals)
+            self.seconds_left = progress.time_left() if self.settings.epochs > position.epoch + 1 else ""
+            self.rate = progress.rate()
+        finally:
+            iterator.close()
+            progress.close()
+
+    def _train_on(self, images: np.ndarray, labels: np.ndarray) -> tuple[float, int]:
+        """One step; loss and number of images that were right."""
+        scaled = self.preprocessing(images)
+        if self.stop_on_nan:
+            tensors = [*self.model.parameters(), *self.model.buffers()]
+            self._before = [(t, t._realize()) for t in tensors], og.get_rng_state()
+        loss, correct = self.step(scaled, labels)
+        value = loss.item()
+        self.scheduler.step()
+        if self.stop_on_nan and not math.isfinite(value):
+            raise self._explain(scaled, labels)
+        self._last_batch = scaled, labels
+        return value, int(correct.item())
+
+    def _explain(self, scaled: np.ndarray, labels: np.ndarray) -> Exception:
+        """Put the values from before the last step back, and find where it went wrong."""
+        assert self._before is not None
+        values, random = self._before
+        with og.no_grad():
+            for tensor, buffer in values:
+                tensor.data = wrap_buffer(buffer)
+                tensor.grad = None
+        og.set_rng_state(random)
+        where = f"step {self.position.step + 1}, in epoch {self.position.epoch + 1}"
+        advice = f"the learning rate is {self.settings.lr:g}: try --lr {self.settings.lr / 10:g}, or check the data"
+        latest = self.checkpoints.steps()
+        if latest:
+            advice += f"; the last good checkpoint is {self.checkpoints.path(latest[-1])}"
+        images, targets = og.tensor(scaled), og.tensor(labels)
+        named = list(self.model.named_parameters())
+        return explain_step(lambda: cross_entropy(self.model(images), targets), named, scaled, where, advice)
+
+    def _end_of_epoch(self, board: SummaryWriter) -> Measurement:
+        """Measure, log, save and say how it went."""
+        position = self.position
+        if self.stop_on_nan and first_bad_parameter(self.model.named_parameters()) is not None:
+            position.step -= 1
+            raise self._explain(*self._last_batch)
+        loss, accuracy = position.loss / position.seen, position.correct / position.seen
+        result = self.measure()
+        board.add_scalar("loss/test", result.loss, position.step)
+        board.add_scalar("accuracy/test", result.accuracy, position.step)
+        for name, parameter in self.model.named_parameters():
+            board.add_histogram(f"parameters/{name}", parameter.detach(), position.step)
+        position.epoch += 1
+        position.seen, position.loss, position.correct = 0, 0.0, 0
+        board.flush()
+        self.save()
+        if not self.quiet:
+            width = len(str(self.settings.epochs))
+            click.echo(
+                f"epoch {position.epoch:>{width}}/{self.settings.epochs}  loss {loss:.4f}  accuracy {accuracy:6.2%}"
+                f"  test accuracy {result.accuracy:6.2%}  {self.rate:,.0f} images/s"
+                + (f"  left {self.seconds_left}" if self.seconds_left else "")
+            )
+        return result
+
+    def _log_step(self, board: SummaryWriter, loss: float, accuracy: float, rate: float, images: np.ndarray) -> None:
+        step = self.position.step
+        if step == 0:
+            board.add_images("input", images[:8], 0)
+        board.add_scalar("loss/train", loss, step)
+        board.add_scalar("accuracy/train", accuracy, step)
+        board.add_scalar("learning rate", self.optimizer.param_groups[0]["lr"], step)
+        board.add_scalar("images a second", rate, step)
+
+    def measure(self) -> Measurement:
+        """Loss and accuracy on the test images."""
+        self.model.eval()
+        classes = len(self.data.class_names)
+
+        def forward(images: np.ndarray) -> np.ndarray:
+            with og.no_grad():
+                return self.logits(images).numpy()
+
+        return measure(forward, self.data.test, self.preprocessing, classes)
+
+    # ---- state
+
+    def _stop(self, signals: StopSignals) -> None:
+        self.save()
+        raise Interrupted(signals.received or 0)
+
+    def save(self) -> Path:
+        """Write a checkpoint; the previous ones stay until it is complete."""
+        return self.checkpoints.save(self.position.step, self.state())
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the rest of the training depends on."""
+        return {
+            "format": FORMAT,
+            "settings": dataclasses.asdict(self.settings),
+            "position": dataclasses.asdict(self.position),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "loader": self.loader.state_dict(),
+            "random": og.get_rng_state(),
+            "class_names": list(self.data.class_names),
+            "preprocessing": self.preprocessing.to_dict(),
+            "saved_at": time.time(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where the trainer that gave `state` stood.
+
+        Raises:
+            StateError: it is of another network, data set or version.
+        """
+        if tuple(state["class_names"]) != tuple(self.data.class_names):
+            raise StateError(
+                f"the checkpoint was trained on the classes {', '.join(state['class_names'])}; the data has "
+                f"{', '.join(self.data.class_names)}"
+            )
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        self.loader.load_state_dict(state["loader"])
+        og.set_rng_state(state["random"])
+        self.preprocessing = Preprocessing.from_dict(state["preprocessing"])
+        self.position = Position(**state["position"])
+        og.eval(self.model.state_dict())
