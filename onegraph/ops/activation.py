@@ -19,7 +19,7 @@ from onegraph.ops.binary import GE, GT, LE, LT, add, div, mul, sub
 from onegraph.ops.elementwise import ABS, ERF, EXP, EXPM1, LOG1P, NEG, SIGMOID, TANH, WHERE, cast, sigmoid, tanh
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import reshape_to, slice_dim
-from onegraph.ops.promotion import as_node
+from onegraph.ops.promotion import as_node, to_float
 from onegraph.ops.public import public
 from onegraph.ops.shapes import check_kind, normalize_dim, same_size, show
 from onegraph.ops.statistics import widened
@@ -205,7 +205,7 @@ def logsigmoid(input: Any) -> Node:
 @functional
 def softsign(input: Any) -> Node:
     """x / (1 + |x|), elementwise."""
-    return _wide("softsign", input, lambda x: div(x, add(ABS(x), 1.0)))
+    return _wide("softsign", to_float(input), lambda x: div(x, add(ABS(x), 1.0)))
 
 
 @functional
@@ -242,7 +242,7 @@ def softshrink(input: Any, lambd: float = 0.5) -> Node:
 @functional
 def tanhshrink(input: Any) -> Node:
     """x - tanh(x), elementwise."""
-    return _wide("tanhshrink", input, lambda x: sub(x, TANH(x)))
+    return _wide("tanhshrink", to_float(input), lambda x: sub(x, TANH(x)))
 
 
 @public(method=False)

@@ -15,7 +15,7 @@ from onegraph.ops.elementwise import cast, detach
 from onegraph.ops.indexing import TAKE
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import expand_to, reshape_to
-from onegraph.ops.promotion import as_node, promote
+from onegraph.ops.promotion import as_node, promote, to_float
 from onegraph.ops.public import public
 from onegraph.ops.reduction import SUM
 from onegraph.ops.shapes import broadcast_shapes, check_kind, normalize_dim, same_size, show
@@ -62,8 +62,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     Args:
         x1, x2: (batch, size) or (size,); they broadcast.
     """
-    a, b = promote(x1, x2)
-    floating("pairwise_distance", a)
+    a, b = map(to_float, promote(x1, x2))
     return cast(vector_norm(add(SUB(widened(a), widened(b)), eps), float(p), -1, keepdim), a.dtype)
 
 

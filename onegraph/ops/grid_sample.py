@@ -261,6 +261,8 @@ def max_unpool2d(
 ) -> Node:
     """Maxima back at the places where `max_pool2d` found them, 0 elsewhere.
 
+    Where windows overlapped and gave the same place twice, the last one counts and gets the gradient.
+
     Args:
         input, indices: as `max_pool2d` with `return_indices` gives them.
         kernel_size, stride, padding: of the pooling.

@@ -17,7 +17,7 @@ from onegraph.ops.binary import ADD, DIV, GT, LE, LT, MUL, NE, SUB, add, div, mu
 from onegraph.ops.elementwise import ABS, EXP, LOG, NEG, WHERE, cast, detach
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import reshape_to
-from onegraph.ops.promotion import as_node, promote
+from onegraph.ops.promotion import as_node, promote, to_float
 from onegraph.ops.public import public
 from onegraph.ops.reduction import SUM
 from onegraph.ops.shapes import check_kind, same_shape, show
@@ -335,7 +335,7 @@ def poisson_nll_loss(
         full: add Stirling's approximation of log(target!).
         eps: added to the expected counts before taking the logarithm.
     """
-    x, y = floating_pair("poisson_nll_loss", input, target)
+    x, y = floating_pair("poisson_nll_loss", to_float(input), to_float(target))
     losses = SUB(EXP(x), MUL(y, x)) if log_input else SUB(x, MUL(y, LOG(add(x, eps))))
     if full:
         large = GT(y, constant(1, y.dtype))
@@ -343,7 +343,7 @@ def poisson_nll_loss(
         stirling = add(sub(MUL(n, LOG(n)), n), mul(LOG(mul(n, 2 * math.pi)), 0.5))
         losses = ADD(losses, WHERE(large, stirling, constant(0, y.dtype)))
     found = reduced(losses, reduction_of("poisson_nll_loss", reduction, size_average, reduce))
-    return cast(found, result_dtype(input, target))
+    return cast(found, result_dtype(to_float(input), to_float(target)))
 
 
 @functional

@@ -12,7 +12,7 @@ from onegraph.ops.distance import cosine_similarity, pairwise_distance
 from onegraph.ops.elementwise import NEG, WHERE, cast
 from onegraph.ops.leaf import constant
 from onegraph.ops.loss import functional, reduced, reduction_of
-from onegraph.ops.promotion import as_node, promote
+from onegraph.ops.promotion import as_node, promote, to_float
 from onegraph.ops.public import public
 from onegraph.ops.shapes import check_kind, show
 from onegraph.ops.statistics import widened
@@ -66,8 +66,7 @@ def cosine_embedding_loss(
         input1, input2: (batch, size) or (size,).
         target: 1 or -1, (batch,) or without dimensions.
     """
-    a, b = promote(input1, input2)
-    check_kind("cosine_embedding_loss", a, "float")
+    a, b = map(to_float, promote(input1, input2))
     y = as_node(target)
     if len(y.shape) != len(a.shape) - 1 or len(a.shape) not in (1, 2):
         raise ShapeError(
@@ -113,13 +112,12 @@ def triplet_margin_loss(
     """
     if margin <= 0:
         raise ArgumentError(f"triplet_margin_loss: margin must be positive, got {margin}")
-    a, near, far = promote(anchor, positive, negative)
+    a, near, far = map(to_float, promote(anchor, positive, negative))
     if not len(a.shape) == len(near.shape) == len(far.shape):
         raise ShapeError(
             f"triplet_margin_loss: anchor {show(a.shape)}, positive {show(near.shape)} and negative "
             f"{show(far.shape)} must have as many dimensions each"
         )
-    check_kind("triplet_margin_loss", a, "float")
     x, y, z = widened(a), widened(near), widened(far)
     swapped = pairwise_distance(y, z, p, eps) if swap else None
     chosen = reduction_of("triplet_margin_loss", reduction, size_average, reduce)

@@ -178,7 +178,8 @@ def _avg_pool(
         return div(total, math.prod(sizes), rounding_mode="trunc" if integer else None)
     for i in range(rank):
         count = _elements_in_windows(x, i - rank, around[i], pads[i], sizes[i], strides[i], count_include_pad)
-        total = div(total, reshape_to(count, (count.shape[0], *[1] * (rank - 1 - i))))
+        divisor = reshape_to(count, (count.shape[0], *[1] * (rank - 1 - i)))
+        total = div(total, divisor, rounding_mode="trunc" if integer else None)
     return total
 
 

@@ -103,9 +103,9 @@ def _functional_log_softmax(input: Any, dim: int | None = None, _stacklevel: int
 @public(namespace="nn.functional")
 def softmin(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Node:
     """softmax(-x) along a dimension; without `dim` along 0 for 0, 1 or 3 dimensions, else 1."""
-    x = as_node(input)
+    x = as_node(input) if dtype is None else cast(as_node(input), as_dtype(dtype))
     check_kind("softmin", x, "float")
-    return _apply("softmin", softmax_of, NEG(x), dim, dtype)
+    return _apply("softmin", softmax_of, NEG(x), dim, None)
 
 
 public("softmax", namespace="special")(softmax)

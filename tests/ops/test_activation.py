@@ -83,6 +83,10 @@ def test_integers() -> None:
     compare(activation.relu, functional.relu, x)
     compare(activation.relu6, functional.relu6, x)
     compare(activation.threshold, functional.threshold, x, 2, 7)
+    compare(activation.softsign, functional.softsign, x)
+    compare(activation.tanhshrink, functional.tanhshrink, x)
+    (y,) = evaluate([softmax.softmin(numpy_constant(np.array([3, 3])), 0, dtype="float64")])
+    assert y.dtype == np.float64 and y.tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize(("x", "w"), [((4, 3, 2), (3,)), ((4, 3, 2), (1,)), ((5,), (1,)), ((2, 3), (3,))])

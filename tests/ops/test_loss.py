@@ -203,6 +203,13 @@ def test_losses_of_pairs_and_triples_of_vectors(reduction: str) -> None:
                 lambda a, b: theirs(a, b, torch.tensor(y), **arguments, reduction=reduction), a, b)  # noqa: B023 # fmt: skip
 
 
+def test_integers() -> None:
+    x, y = np.arange(6).reshape(2, 3), np.arange(6)[::-1].copy().reshape(2, 3)
+    compare(loss.poisson_nll_loss, functional.poisson_nll_loss, x, y)
+    compare(metric_loss.triplet_margin_loss, functional.triplet_margin_loss, x, y, 2 * x)
+    compare(metric_loss.cosine_embedding_loss, functional.cosine_embedding_loss, x, y, np.array([1, -1]))
+
+
 def test_half_precision_is_rounded_once() -> None:
     x = (random(8, 5) * 4).astype(np.float16)
     compare(class_loss.cross_entropy, functional.cross_entropy, x, np.arange(8) % 5, rtol=2e-3, atol=1e-4)

@@ -50,6 +50,8 @@ def test_max_pool_of_nan_and_infinities() -> None:
 def test_max_pool_of_integers() -> None:
     x = np.arange(-20, 16).reshape(1, 6, 6)
     compare(pooling.max_pool2d, functional.max_pool2d, x, 3, 2, 1)
+    compare(pooling.avg_pool1d, functional.avg_pool1d, x, 3, 2, 1)
+    compare(pooling.avg_pool1d, functional.avg_pool1d, x, 3, 2, 1, True, False)
 
 
 AVG_CASES: list[dict[str, Any]] = [
