@@ -18,7 +18,7 @@ from onegraph.backends.contract import Buffer
 from onegraph.config import settings
 from onegraph.errors import TraceError, describe_location
 from onegraph.ir.dtype import DType
-from onegraph.ir.node import Graph, Node, input_node
+from onegraph.ir.node import EMPTY, Graph, Node, input_node
 from onegraph.ir.traverse import with_inputs
 from onegraph.ops.leaf import constant
 from onegraph.ops.shapes import show
@@ -31,6 +31,10 @@ HOW_TO_TRACE = (
     "inside a traced function use og.where, og.cond, og.while_loop or og.scan instead of Python's if and while on tensors, "
     "mark arguments that decide the control flow as static, or print after the function has returned"
 )
+
+
+_NOTHING_TO_COMPILE = frozenset({"with_gradient", "barrier"})
+"""Ops whose attributes (a user's function, a running number) are other ones at each step, and decide nothing in a plan."""
 
 
 class Pending:
@@ -61,7 +65,8 @@ class Pending:
                 if waiting:
                     continue
                 self.order.append(node)
-                parts.append((node.op, node.attributes, tuple([index[i] for i in node.inputs])))
+                attributes = EMPTY if node.op in _NOTHING_TO_COMPILE else node.attributes
+                parts.append((node.op, attributes, tuple([index[i] for i in node.inputs])))
             else:
                 self._leaf(node, parts)
             index[node] = len(index)
@@ -71,7 +76,10 @@ class Pending:
 
     def _leaf(self, node: Node, parts: list[Any]) -> None:
         value = node.value
-        if type(value) is Buffer:
+        if node.op == "constant":  # shared by many: a value that somebody looked at changes nothing
+            self.order.append(node)
+            parts.append((node.op, node.attributes, node.dtype))
+        elif type(value) is Buffer:
             self.buffers.append(node)
             parts.append((value.array.shape, node.dtype))
         elif value is not None:
@@ -80,7 +88,7 @@ class Pending:
         elif node.op == "input":
             location = None if node.source is None else node.source[:2]
             raise TraceError(NOT_TRACED, hint=HOW_TO_TRACE, location=location)
-        else:  # a constant, or counting
+        else:  # counting
             self.order.append(node)
             parts.append((node.op, node.attributes, node.dtype))
 
@@ -199,6 +207,8 @@ def _warn_of_changing_shapes(pending: Pending) -> None:
         return
     shapes = tuple(n.value.array.shape for n in pending.buffers)
     seen = _shapes_seen.setdefault(ops, [])
+    if shapes in seen:
+        return  # compiled again for another reason
     seen.append(shapes)
     if len(_shapes_seen) > 256:
         _shapes_seen.popitem(last=False)
