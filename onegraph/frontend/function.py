@@ -40,6 +40,8 @@ class Trace:
     def __init__(self) -> None:
         self.outside: dict[int, tuple[Tensor, Node]] = {}
         """Tensors from outside that are read: the tensor, and the node that it had at first."""
+        self.owners: dict[Node, Tensor] = {}
+        """The tensor that each such node stands for."""
         self.changed: dict[int, tuple[Tensor, Node]] = {}
         """Tensors from outside that are written: the tensor, and the node that it had before."""
         self.gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
@@ -53,12 +55,14 @@ class Trace:
         """Note a tensor that an operation reads; one from outside is captured."""
         if tensor._view is not None:
             self.seen(tensor._view.base)
-            return
         key = id(tensor)
         if key in self.outside:
             return
-        node = tensor._node
+        node = tensor.node
         if type(node.value) is Buffer:
+            if node in self.owners and self.owners[node] is not tensor:  # two tensors with one value are two inputs
+                node = tensor._node = Node("input", (), EMPTY, node.shape, node.dtype, None, node.value)
+            self.owners[node] = tensor
             self.outside[key] = (tensor, node)
         elif node.value is None and node.inputs and key not in self.changed and not tensor._traced():
             realize_tensors([tensor])  # pending work from before the trace: its value is what is captured

@@ -190,3 +190,10 @@ def test_trace_lower_text_and_compile():
     assert lowered.text().count("add(") == 1
     assert "mul" in lowered.compile().executable.describe()
     assert f.lower(og.ones(2)).text() == lowered.text()
+
+
+def test_tensors_made_while_tracing_are_constants_of_the_trace():
+    data = np.array([1.0, 2.0], np.float32)
+    f = og.jit(lambda x: og.grad(lambda w: ((x * w) ** 2).sum())(og.tensor(data)))
+    assert f(og.tensor([3.0, 4.0])).tolist() == [18.0, 64.0]
+    assert f(og.tensor([1.0, 1.0])).tolist() == [2.0, 4.0]
