@@ -41,6 +41,7 @@ recorded = 0
 
 def wait_for(tensor: Tensor) -> None:
     """Compute this tensor with the next plan, whatever is looked at then."""
+    _waiting.pop(id(tensor), None)  # a dead tensor's place is not taken over: the order is that of the calls alone
     _waiting[id(tensor)] = weakref.ref(tensor)
 
 

@@ -226,6 +226,9 @@ class Tensor:
     def _settle(self) -> None:
         """Once the value is known, forget the graph that led to it, unless a gradient may still be asked for."""
         node = self._node
+        if node.op == "constant" and type(node.value) is Buffer:  # shared by many: take a node of our own
+            self._node = Node("input", (), EMPTY, node.shape, node.dtype, None, Buffer(node.value.array.copy(), node.dtype))
+            return
         if not node.inputs or type(node.value) is not Buffer:
             return
         if self._requires_grad and leaves.get(node) is self:
