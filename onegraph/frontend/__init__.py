@@ -10,6 +10,7 @@ from onegraph.frontend.control import cond, scan, while_loop
 from onegraph.frontend.convert import as_tensor, evaluate, from_dlpack, from_numpy_array, frombuffer, tensor
 from onegraph.frontend.explain import explain
 from onegraph.frontend.function import Function, grad, jit, value_and_grad
+from onegraph.frontend.printing import set_printoptions
 from onegraph.frontend.random import Generator
 from onegraph.frontend.state import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from onegraph.frontend.tensor import Device, Size, Tensor
@@ -67,6 +68,7 @@ _named = {
     "jit": jit,
     "no_grad": no_grad,
     "scan": scan,
+    "set_printoptions": set_printoptions,
     "set_default_dtype": set_default_dtype,
     "set_grad_enabled": set_grad_enabled,
     "settings": settings,
