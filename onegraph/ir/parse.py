@@ -107,9 +107,7 @@ class Parser:
         self.expect("graph")
         graph = self.graph(0)
         if self.tokens[self.at]:
-            self.fail(
-                f"expected the end of the text after the graph, found {_shown(self.tokens[self.at])}", self.at
-            )
+            self.fail(f"expected the end of the text after the graph, found {_shown(self.tokens[self.at])}", self.at)
         return graph
 
     def graph(self, depth: int) -> Graph:
@@ -337,9 +335,7 @@ class Parser:
             token = self.take()
             element = self.number(token) if _NUMBER.fullmatch(token) else _KEYWORDS.get(token)
             if type(element) is not kind:
-                self.fail(
-                    f"an element of a {dtype.name} literal must be a {kind.__name__}, found {_shown(token)}"
-                )
+                self.fail(f"an element of a {dtype.name} literal must be a {kind.__name__}, found {_shown(token)}")
             elements.append(element)
         if len(elements) != count:
             self.fail(f"a literal of {count} elements, but {len(elements)} are written")

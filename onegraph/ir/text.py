@@ -76,25 +76,20 @@ class _Printer:
         if depth > MAX_DEPTH:
             raise GraphError(f"graphs are nested more than {MAX_DEPTH} deep")
         names = {node: f"%{i}" for i, node in enumerate(graph.inputs)}
-        parameters = [
-            f"{names[n]}: {_print_type(n)}{self.input_attributes(n, indent, depth)}" for n in graph.inputs
-        ]
+        parameters = [f"{names[n]}: {_print_type(n)}{self.input_attributes(n, indent, depth)}" for n in graph.inputs]
         lines = [f"graph {_print_name(graph.name)}({', '.join(parameters)}) {{"]
         for node in topological(graph.outputs):
             if node in names:
                 continue
             if node.op == "input":
-                raise GraphError(
-                    f"the graph reads {node!r} ({dict(node.attributes)}), which is not among its inputs"
-                )
+                raise GraphError(f"the graph reads {node!r} ({dict(node.attributes)}), which is not among its inputs")
             names[node] = name = f"%{len(names)}"
             arguments = [names[i] for i in node.inputs]
             if node.attributes:
                 arguments.append(self.attributes(node, indent, depth))
             comment = _print_source(node.source) if self.sources and node.source else ""
             lines.append(
-                f"{indent}  {name}: {_print_type(node)} = "
-                f"{_print_name(node.op)}({', '.join(arguments)}){comment}"
+                f"{indent}  {name}: {_print_type(node)} = {_print_name(node.op)}({', '.join(arguments)}){comment}"
             )
         lines.append(f"{indent}  return {', '.join([names[o] for o in graph.outputs])}".rstrip())
         lines.append(indent + "}")
@@ -118,9 +113,7 @@ class _Printer:
                     printed = print_value(value, self.opaque)
                 except GraphError as error:
                     location = node.source[:2] if node.source else None
-                    raise GraphError(
-                        f"{node.op}: attribute {name!r}: {error.message}", location=location
-                    ) from None
+                    raise GraphError(f"{node.op}: attribute {name!r}: {error.message}", location=location) from None
             parts.append(f"{_print_name(name)}={printed}")
         return ", ".join(parts)
 

@@ -78,9 +78,7 @@ def structure_key(outputs: Sequence[Node], inputs: Sequence[Node]) -> tuple[Any,
         if node in index:
             continue
         if node.op == "input":
-            raise GraphError(
-                f"the graph reads {node!r} ({dict(node.attributes)}), which is not among its inputs"
-            )
+            raise GraphError(f"the graph reads {node!r} ({dict(node.attributes)}), which is not among its inputs")
         parts.append((node.op, node.attributes, node.dtype if node.attributes else None,
                       tuple([index[i] for i in node.inputs])))  # fmt: skip
         index[node] = len(index)

@@ -137,9 +137,7 @@ class _Verifier:
             self.fail(node, f"a shape is a tuple of at most {MAX_NDIM} sizes, got {node.shape!r}")
         for size in node.shape:
             if type(size) is not Dim and (type(size) is not int or not 0 <= size < 2**63):
-                self.fail(
-                    node, f"a size is an int from 0 to 2**63 - 1 or a Dim, got {size!r} in {node.shape}"
-                )
+                self.fail(node, f"a size is an int from 0 to 2**63 - 1 or a Dim, got {size!r} in {node.shape}")
         if node.dtype is bundle and node.shape:
             self.fail(node, f"a bundle has no shape, this one has {node.shape}")
         if math.prod(n for n in node.shape if type(n) is int) >= 2**63:
@@ -171,9 +169,7 @@ class _Verifier:
             return
         shape, dtype = expected
         if shape != node.shape or dtype is not node.dtype:
-            self.fail(
-                node, f"has {node.dtype.short}{_shown(node.shape)}, its op gives {dtype.short}{_shown(shape)}"
-            )
+            self.fail(node, f"has {node.dtype.short}{_shown(node.shape)}, its op gives {dtype.short}{_shown(shape)}")
 
 
 def attribute_problem(value: Any, depth: int = 0) -> str | None:

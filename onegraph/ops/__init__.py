@@ -55,7 +55,22 @@ from onegraph.ops import (
 from onegraph.ops.public import PUBLIC, Public, public
 from onegraph.ops.record import OPS, Kind, Op, Sample, check_rule, record_of
 
-FAMILIES = (leaf, elementwise, binary, movement, reduction, scan, sorting, contraction, windows, convolution, indexing, philox, control, custom)
+FAMILIES = (
+    leaf,
+    elementwise,
+    binary,
+    movement,
+    reduction,
+    scan,
+    sorting,
+    contraction,
+    windows,
+    convolution,
+    indexing,
+    philox,
+    control,
+    custom,
+)
 """The files that hold primitives."""
 
 __all__ = ["FAMILIES", "OPS", "PUBLIC", "Kind", "Op", "Public", "Sample", "check_rule", "public", "record_of"]

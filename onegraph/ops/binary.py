@@ -40,7 +40,14 @@ def _samples(low: float, high: float, whole: bool) -> Callable[[], list[Sample]]
         return Sample(a, b)
 
     def samples() -> list[Sample]:
-        return [pair((2, 3), (2, 3)), pair((2, 3), (3,)), pair((4, 1), (1, 5)), pair((), (2,)), pair((0, 3), (1,)), pair((3,), ())]
+        return [
+            pair((2, 3), (2, 3)),
+            pair((2, 3), (3,)),
+            pair((4, 1), (1, 5)),
+            pair((), (2,)),
+            pair((0, 3), (1,)),
+            pair((3,), ()),
+        ]
 
     return samples
 
@@ -180,7 +187,9 @@ def _shift(function: Callable[[Array, Array], Array], fill_sign: bool) -> Callab
 
 
 SHIFT_LEFT: Op = _binary("shift_left", "bits moved up", _shift(np.left_shift, False), kinds=("uint", "int"))
-SHIFT_RIGHT: Op = _binary("shift_right", "bits moved down, the sign kept", _shift(np.right_shift, True), kinds=("uint", "int"))
+SHIFT_RIGHT: Op = _binary(
+    "shift_right", "bits moved down, the sign kept", _shift(np.right_shift, True), kinds=("uint", "int")
+)
 
 
 def _square_sum(n: Node) -> Node:
@@ -303,7 +312,9 @@ def pow(input: Any, exponent: Any) -> Node:
     if a.dtype is bool_:
         raise DTypeError("pow: bools have no powers", hint="cast one to an integer or a float")
     if not a.dtype.is_floating_point and isinstance(exponent, int) and exponent < 0:
-        raise ArgumentError("pow: integers to a negative integer power are not integers", hint="cast the base to a float")
+        raise ArgumentError(
+            "pow: integers to a negative integer power are not integers", hint="cast the base to a float"
+        )
     return POW(a, b)
 
 
@@ -384,7 +395,9 @@ def _offer_logic(op: Op, name: str) -> Callable[[Any, Any], Node]:
         return op(to_bool(as_node(input)), to_bool(as_node(other)))
 
     function.__name__ = name
-    function.__doc__ = f"{name.removeprefix('logical_')} of truth values, elementwise; numbers count as true when not 0."
+    function.__doc__ = (
+        f"{name.removeprefix('logical_')} of truth values, elementwise; numbers count as true when not 0."
+    )
     return public(name, inplace=True)(function)
 
 
@@ -448,5 +461,3 @@ def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Node:
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Node:
     """input + value * tensor1 / tensor2, elementwise."""
     return add(input, _scaled(div(tensor1, tensor2), value))
-
-

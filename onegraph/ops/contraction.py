@@ -85,7 +85,10 @@ def matmul(input: Any, other: Any) -> Node:
     """
     a, b = as_node(input), as_node(other)
     if not a.shape or not b.shape:
-        raise ShapeError(f"matmul: {show(a.shape)} @ {show(b.shape)}: a tensor without dimensions has no matrix product", hint="use *")
+        raise ShapeError(
+            f"matmul: {show(a.shape)} @ {show(b.shape)}: a tensor without dimensions has no matrix product",
+            hint="use *",
+        )
     if a.dtype is not b.dtype and not (a.dtype.is_floating_point and b.dtype.is_floating_point):
         common = promote(a.dtype, b.dtype)
         if not common.is_floating_point:

@@ -75,9 +75,7 @@ def _matrix(w: Array, groups: int) -> Array:
     return w.reshape(groups, w.shape[0] // groups, int(np.prod(w.shape[1:])))
 
 
-def _conv_reference(
-    x: Array, w: Array, *, stride: Ints, padding: Pairs, dilation: Ints, groups: int
-) -> Array:
+def _conv_reference(x: Array, w: Array, *, stride: Ints, padding: Pairs, dilation: Ints, groups: int) -> Array:
     kernel = w.shape[2:]
     space = tuple(
         (size + low + high - d * (k - 1) - 1) // s + 1
@@ -121,9 +119,7 @@ def _input_gradient_reference(
             front, padding, input_size, space, kernel, stride, dilation, strict=True
         )
     )
-    inner = tuple(
-        slice(f + low, f + low + size) for f, (low, _), size in zip(front, padding, input_size, strict=True)
-    )
+    inner = tuple(slice(f + low, f + low + size) for f, (low, _), size in zip(front, padding, input_size, strict=True))
     for part in _chunks(g.shape[0], elements):
         batch = part.stop - part.start
         grouped = _group(g[part], groups).reshape(groups, g.shape[1] // groups, batch * int(np.prod(space)))
@@ -155,9 +151,7 @@ def _check_attributes(x: Node, stride: Ints, padding: Pairs, dilation: Ints, gro
         )
     check_kind(_name(x), x, "uint", "int", "float")
     if any(s < 1 for s in (*stride, *dilation)) or groups < 1:
-        raise ArgumentError(
-            f"{_name(x)}: stride {stride}, dilation {dilation} and groups {groups} must be at least 1"
-        )
+        raise ArgumentError(f"{_name(x)}: stride {stride}, dilation {dilation} and groups {groups} must be at least 1")
 
 
 def _output_space(
@@ -178,9 +172,7 @@ def _output_space(
 
 def _check_channels(op: str, x: Shape, w: Shape, groups: int) -> None:
     if not isinstance(w[0], Dim) and w[0] % groups:
-        raise ShapeError(
-            f"{op}: weight {show(w)}: {w[0]} output channels cannot be divided into {groups} groups"
-        )
+        raise ShapeError(f"{op}: weight {show(w)}: {w[0]} output channels cannot be divided into {groups} groups")
     if not same_size(x[1], w[1] * groups):
         hint = None
         if same_size(x[-1], w[1] * groups) and len(x) > 2:
@@ -194,15 +186,11 @@ def _check_channels(op: str, x: Shape, w: Shape, groups: int) -> None:
         )
 
 
-def _conv_rule(
-    x: Node, w: Node, *, stride: Ints, padding: Pairs, dilation: Ints, groups: int
-) -> tuple[Shape, DType]:
+def _conv_rule(x: Node, w: Node, *, stride: Ints, padding: Pairs, dilation: Ints, groups: int) -> tuple[Shape, DType]:
     _check_attributes(x, stride, padding, dilation, groups)
     op = _name(x)
     if len(w.shape) != len(x.shape):
-        raise ShapeError(
-            f"{op}: input {show(x.shape)} and weight {show(w.shape)} must have as many dimensions"
-        )
+        raise ShapeError(f"{op}: input {show(x.shape)} and weight {show(w.shape)} must have as many dimensions")
     dtype = check_same_dtype(op, x, w)
     _check_channels(op, x.shape, w.shape, groups)
     space = _output_space(op, x.shape[2:], w.shape[2:], stride, padding, dilation)
@@ -267,9 +255,7 @@ _CASES: list[Case] = [
 
 
 def _case_space(x: Shape, w: Shape, attributes: dict[str, Any]) -> Shape:
-    return _output_space(
-        "conv", x[2:], w[2:], attributes["stride"], attributes["padding"], attributes["dilation"]
-    )
+    return _output_space("conv", x[2:], w[2:], attributes["stride"], attributes["padding"], attributes["dilation"])
 
 
 def _array(shape: Shape, seed: int) -> Array:

@@ -59,8 +59,7 @@ def _prepare(op: str, input: Any, weight: Any, bias: Any, rank: int) -> tuple[No
     for other, what in ((w, "weight"), (b, "bias")):
         if other is not None and other.dtype is not x.dtype:
             raise DTypeError(
-                f"{op}: input {show(x.shape)} is {x.dtype.name} but {what} {show(other.shape)} "
-                f"is {other.dtype.name}",
+                f"{op}: input {show(x.shape)} is {x.dtype.name} but {what} {show(other.shape)} is {other.dtype.name}",
                 hint=f"convert one of them, e.g. x.to({other.dtype!r})",
             )
     unbatched = len(x.shape) == rank + 1
@@ -92,9 +91,7 @@ def convolution(
     dilations = spread_sizes(op, "dilation", dilation, rank)
     kernel = tuple(int(k) for k in w.shape[2:])
     pairs = _padding_pairs(op, padding, kernel, strides, dilations)
-    return _finish(
-        op, CONV(x, w, stride=strides, padding=pairs, dilation=dilations, groups=groups), b, unbatched
-    )
+    return _finish(op, CONV(x, w, stride=strides, padding=pairs, dilation=dilations, groups=groups), b, unbatched)
 
 
 def transposed_convolution(

@@ -103,7 +103,9 @@ SIN: Op = _unary("sin", "sine", np.sin, lambda n, g: _mul(g, COS(n.inputs[0])))
 COS: Op = _unary("cos", "cosine", np.cos, lambda n, g: NEG(_mul(g, SIN(n.inputs[0]))))
 TAN: Op = _unary("tan", "tangent", np.tan, lambda n, g: _mul(g, _add(_mul(n, n), 1.0)), -1.2, 1.2)
 ASIN: Op = _unary("asin", "inverse sine", np.arcsin, lambda n, g: _mul(g, RSQRT(_one_minus_square(n))), -0.9, 0.9)
-ACOS: Op = _unary("acos", "inverse cosine", np.arccos, lambda n, g: NEG(_mul(g, RSQRT(_one_minus_square(n)))), -0.9, 0.9)
+ACOS: Op = _unary(
+    "acos", "inverse cosine", np.arccos, lambda n, g: NEG(_mul(g, RSQRT(_one_minus_square(n)))), -0.9, 0.9
+)
 ATAN: Op = _unary("atan", "inverse tangent", np.arctan, lambda n, g: _div(g, _add(_square_input(n), 1.0)))
 SINH: Op = _unary("sinh", "hyperbolic sine", np.sinh, lambda n, g: _mul(g, COSH(n.inputs[0])))
 COSH: Op = _unary("cosh", "hyperbolic cosine", np.cosh, lambda n, g: _mul(g, SINH(n.inputs[0])))
@@ -227,7 +229,9 @@ DETACH: Op = register(
 
 def _where_rule(condition: Node, a: Node, b: Node) -> tuple[Shape, DType]:
     if condition.dtype is not bool_:
-        raise DTypeError(f"where: the condition must be bool, got {condition.dtype.name}", hint="compare it first, e.g. x != 0")
+        raise DTypeError(
+            f"where: the condition must be bool, got {condition.dtype.name}", hint="compare it first, e.g. x != 0"
+        )
     return broadcast_shapes("where", condition.shape, a.shape, b.shape), check_same_dtype("where", a, b)
 
 
@@ -403,7 +407,9 @@ def where(condition: Any, input: Any, other: Any) -> Node:
     chosen = as_node(condition)
     if chosen.dtype is not bool_:
         if chosen.dtype.kind != "uint":
-            raise DTypeError(f"where: the condition must be bool, got {chosen.dtype.name}", hint="compare it first, e.g. x != 0")
+            raise DTypeError(
+                f"where: the condition must be bool, got {chosen.dtype.name}", hint="compare it first, e.g. x != 0"
+            )
         chosen = CAST(chosen, dtype=bool_)
     a, b = promote(input, other)
     return WHERE(chosen, a, b)

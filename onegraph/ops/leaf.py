@@ -146,5 +146,3 @@ def scalar_value(node: Node) -> Any:
     """The Python value of a scalar constant."""
     literal: Literal = node.attributes["value"]
     return _constant_reference(value=literal).item()
-
-

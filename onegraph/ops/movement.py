@@ -169,7 +169,9 @@ def _pad_reference(x: Array, value: Array, *, padding: Padding) -> Array:
         last = max(first, min(size, (total - 1 - low) // step + 1 if total > 0 else 0))
         sizes.append(total)
         source.append(slice(first, last))
-        place.append(slice(low + first * step, low + (last - 1) * step + 1 if last > first else low + first * step, step))
+        place.append(
+            slice(low + first * step, low + (last - 1) * step + 1 if last > first else low + first * step, step)
+        )
     out = np.full(sizes, value, x.dtype)
     if out.size and all(s.stop > s.start for s in source):
         out[tuple(place)] = x[tuple(source)]
@@ -185,7 +187,8 @@ def _pad_gradient(n: Node, g: Node) -> Node:
     starts = tuple(max(0, low) for low, _, _ in n.attributes["padding"])
     steps = tuple(interior + 1 for _, _, interior in n.attributes["padding"])
     stops = tuple(
-        start + (size - 1) * step + 1 if size != 0 else start for start, size, step in zip(starts, x.shape, steps, strict=True)
+        start + (size - 1) * step + 1 if size != 0 else start
+        for start, size, step in zip(starts, x.shape, steps, strict=True)
     )
     return SLICE(g, starts=starts, stops=stops, steps=steps)
 
@@ -225,9 +228,9 @@ def _slice_rule(
     for size, start, stop, step in zip(x.shape, starts, stops, steps, strict=True):
         if step < 1:
             raise ShapeError(f"slice: step {step} is not positive")
-        if not isinstance(size, Dim) and not isinstance(start, Dim) and not isinstance(stop, Dim):
-            if not 0 <= start <= stop <= size:
-                raise OutOfRangeError(f"slice: {start} to {stop} is out of range for size {size} of {show(x.shape)}")
+        known = not isinstance(size, Dim) and not isinstance(start, Dim) and not isinstance(stop, Dim)
+        if known and not 0 <= start <= stop <= size:
+            raise OutOfRangeError(f"slice: {start} to {stop} is out of range for size {size} of {show(x.shape)}")
         shape.append(0 if start == stop else (stop - start - 1) // step + 1)
     return tuple(shape), x.dtype
 
@@ -239,9 +242,7 @@ def _slice_reference(x: Array, *, starts: Any, stops: Any, steps: Any) -> Array:
 def _slice_gradient(n: Node, g: Node) -> Node:
     x = n.inputs[0]
     padding = []
-    for size, out, start, step in zip(
-        x.shape, n.shape, n.attributes["starts"], n.attributes["steps"], strict=True
-    ):
+    for size, out, start, step in zip(x.shape, n.shape, n.attributes["starts"], n.attributes["steps"], strict=True):
         used = start + (out - 1) * step + 1 if out != 0 else start
         padding.append((start, size - used, step - 1))
     return PAD(g, constant(0, g.dtype), padding=tuple(padding))
@@ -344,7 +345,9 @@ def slice_dim(x: Node, dim: int, start: Size, stop: Size, step: int = 1) -> Node
 def full(shape: Shape, value: Any, dtype: Any = None) -> Node:
     """A tensor of one value."""
     kind = scalar_dtype(value) if dtype is None else as_dtype(dtype)
-    return expand_to(constant(value, kind) if not isinstance(value, Node) else cast(value, kind), check_sizes("full", shape))
+    return expand_to(
+        constant(value, kind) if not isinstance(value, Node) else cast(value, kind), check_sizes("full", shape)
+    )
 
 
 def concat(nodes: Sequence[Node], dim: int) -> Node:

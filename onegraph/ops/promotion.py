@@ -24,7 +24,11 @@ def as_node(value: Any, dtype: DType | None = None) -> Node:
     if isinstance(value, (np.ndarray, np.generic, list, tuple)):
         array = np.asarray(value)
         if dtype is None:
-            dtype = get_default_dtype() if isinstance(value, (list, tuple)) and array.dtype == np.float64 else from_numpy(array.dtype)
+            dtype = (
+                get_default_dtype()
+                if isinstance(value, (list, tuple)) and array.dtype == np.float64
+                else from_numpy(array.dtype)
+            )
         return constant(array, dtype)
     if hasattr(value, "unknowns"):  # a Dim
         return constant(value, dtype or scalar_dtype(1))

@@ -86,9 +86,7 @@ def _fold_rule(
     return tuple(shape), dtype
 
 
-def _fold_reference(
-    g: Array, *, dims: Ints, sizes: Ints, strides: Ints, dilations: Ints, output_size: Ints
-) -> Array:
+def _fold_reference(g: Array, *, dims: Ints, sizes: Ints, strides: Ints, dilations: Ints, output_size: Ints) -> Array:
     lead = g.ndim - len(dims)
     shape = list(g.shape[:lead])
     for d, size in zip(dims, output_size, strict=True):
@@ -120,9 +118,7 @@ WINDOWS: Op = register(
         kind=Kind.MOVEMENT,
         doc="Windows sliding over dimensions: their counts in place, the window dimensions appended.",
         rule=_windows_rule,
-        reference=lambda x, *, dims, sizes, strides, dilations: window_view(
-            x, dims, sizes, strides, dilations
-        ),
+        reference=lambda x, *, dims, sizes, strides, dilations: window_view(x, dims, sizes, strides, dilations),
         gradient=(_windows_gradient,),
         samples=lambda: [
             Sample(real(2, 6, 7), dims=(1, 2), sizes=(2, 3), strides=(2, 1), dilations=(1, 2)),

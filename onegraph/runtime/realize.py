@@ -205,7 +205,7 @@ def _warn_of_changing_shapes(pending: Pending) -> None:
     ops = tuple(n.op for n in pending.order)
     if len(ops) < 8:
         return
-    shapes = tuple([*(n.value.array.shape for n in pending.buffers), *(n.shape for n in pending.order)])
+    shapes = tuple([n.value.array.shape for n in pending.buffers] + [n.shape for n in pending.order])
     seen = _shapes_seen.setdefault(ops, [])
     if shapes in seen:
         return  # compiled again for another reason
