@@ -23,12 +23,12 @@ from onegraph.errors import ArgumentError, ArgumentTypeError, StorageError
 from onegraph.frontend.tensor import Device
 from onegraph.storage.atomic import atomic_directory, delete_directory, read_directory
 from onegraph.storage.filesystem import storage_error
-from onegraph.storage.manifest import damaged, from_json, read_manifest, to_json, write_manifest
+from onegraph.storage.manifest import damaged, from_json, read_bytes, read_manifest, to_json, write_manifest
 from onegraph.storage.safetensors import StoredArray, load_file, save_file
 from onegraph.storage.state import Decoder, Encoder, load_tensor
 
 _KIND: Final = "onegraph checkpoint"
-_FILE_KIND: Final = "onegraph state"
+_KEYS: Final = ("onegraph.version", "onegraph.structure", "onegraph.sha256")  # of a file's metadata
 _VERSION: Final = 1
 _TENSORS: Final = "tensors.safetensors"
 _STATE: Final = "state.json"
@@ -55,8 +55,7 @@ def save(obj: Any, f: Any) -> None:
     encoder = Encoder("save")
     structure = to_json(encoder.encode(obj))
     arrays = encoder.stored()
-    metadata = {"format": _FILE_KIND, "version": str(_VERSION), "structure": structure}
-    metadata["sha256"] = _digest(structure, arrays)
+    metadata = dict(zip(_KEYS, (str(_VERSION), structure, _digest(structure, arrays)), strict=True))
     if not hasattr(f, "write"):
         save_file(arrays, f, metadata)
         return
@@ -88,27 +87,28 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
 
 
 def _load_one(path: Path) -> Any:
-    _refuse_pickles(path)
-    arrays, metadata = load_file(path)
-    if metadata.get("format") != _FILE_KIND:
+    try:
+        arrays, metadata = load_file(path)
+    except StorageError:
+        _refuse_pickle(path)
+        raise
+    if not any(key.startswith("onegraph.") for key in metadata):
         return {name: load_tensor(stored) for name, stored in arrays.items()}
-    if metadata.get("version") != str(_VERSION):
-        damaged(
-            path, f"it has version {metadata.get('version', '?')[:40]} of the format, this program reads {_VERSION}"
-        )
-    structure = metadata.get("structure", "")
-    if metadata.get("sha256") != _digest(structure, arrays):
+    version, structure, digest = (metadata.get(key, "") for key in _KEYS)
+    if version != str(_VERSION):
+        damaged(path, f"it has version {version[:40]!r} of the format, this program reads {_VERSION}")
+    if digest != _digest(structure, arrays):
         damaged(path, "its content does not fit its checksum")
     return Decoder(str(path), arrays).decode_all(from_json(structure, path))
 
 
-def _refuse_pickles(path: Path) -> None:
+def _refuse_pickle(path: Path) -> None:
+    """Say so when a file that could not be read is one of torch.save."""
     try:
-        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
-            start = file.read(4)
-    except OSError as error:
-        raise storage_error(error, path, "read") from error
-    if start[:2] == b"PK" or start[:1] == b"\x80":
+        start = read_bytes(path, 1 << 40, 4)
+    except StorageError:
+        return
+    if start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] in (b"\2", b"\3", b"\4", b"\5")):
         damaged(
             path,
             "it is a pickle, as torch.save writes, and reading one can run any code",

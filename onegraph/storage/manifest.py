@@ -29,8 +29,8 @@ def damaged(path: str | os.PathLike[str], reason: str, hint: str | None = None) 
     raise StorageError(f"cannot read {os.fspath(path)!r}: {reason}", hint=hint or "the file is damaged or incomplete")
 
 
-def read_bytes(path: Path, limit: int) -> bytes:
-    """A regular file of at most `limit` bytes; a StorageError that names it otherwise."""
+def read_bytes(path: Path, limit: int, count: int = -1) -> bytes:
+    """A regular file of at most `limit` bytes (or its first `count`); a StorageError that names it otherwise."""
     try:
         # Without O_NONBLOCK, opening a named pipe would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -40,7 +40,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
                 damaged(path, "it is not a regular file")
             if status.st_size > limit:
                 damaged(path, f"it has {status.st_size} bytes, more than the {limit} that it may have")
-            return file.read(limit + 1)
+            return file.read(count if count >= 0 else limit + 1)
     except StorageError:
         raise
     except OSError as error:

@@ -28,6 +28,7 @@ from onegraph.frontend.tensor import Tensor
 from onegraph.ir.dim import Dim
 from onegraph.ir.node import Graph, Node, Shape, input_node
 from onegraph.ir.text import from_text, to_text
+from onegraph.ir.traverse import substitute, topological
 from onegraph.ir.verify import verify
 from onegraph.ops.record import check_rule
 from onegraph.passes.specialize import specialize
@@ -89,7 +90,6 @@ def save_model(
     >>> model.extra, str(model.signature)
     ({'classes': ['cat', 'dog']}, '(x: float32[batch, 2]) -> (output: float32[batch, 2])')
     """
-    target = getattr(target, "module", target) if type(target).__name__ == "_JitModule" else target
     if not callable(target):
         raise ArgumentTypeError(f"save_model: expected a module or a function, got {type(target).__name__}")
     keywords, examples = _examples(example_inputs)
@@ -258,7 +258,8 @@ def _eval_mode(target: Any) -> Iterator[None]:
 
 
 def _name_of(target: Any) -> str:
-    return str(getattr(target, "__name__", type(target).__name__))
+    named = getattr(target, "_get_name", None)  # a module, also one under `jit`
+    return str(named() if callable(named) else getattr(target, "__name__", type(target).__name__))
 
 
 def _name_weights(target: Any, captured: list[tuple[Tensor, Node]], taken: list[str]) -> dict[str, Tensor]:
@@ -280,8 +281,6 @@ def _name_weights(target: Any, captured: list[tuple[Tensor, Node]], taken: list[
 
 def _rename(graph: Graph, first: int, names: list[str]) -> Graph:
     """The graph with these names for its inputs from position `first` on."""
-    from onegraph.ir.traverse import substitute
-
     old = graph.inputs[first:]
     new = [input_node(n.shape, n.dtype, name) for n, name in zip(old, names, strict=True)]
     outputs = substitute(graph.outputs, dict(zip(old, new, strict=True)))
@@ -330,7 +329,7 @@ def _load_folder(folder: Path) -> LoadedModel:
     values, _ = load_file(folder / _WEIGHTS)
     _fit(graph, signature, folder)
     count = len(signature.inputs)
-    names = [n.attributes.get("name") for n in graph.inputs[count:]]
+    names = [str(n.attributes.get("name")) for n in graph.inputs[count:]]
     if len(set(names)) != len(names) or set(names) != values.keys():
         differing = sorted(map(str, set(names) ^ values.keys())) or ["a name that is there twice"]
         damaged(folder / _WEIGHTS, f"its weights are not those of {_GRAPH}: {', '.join(differing)[:200]}")
@@ -384,7 +383,23 @@ def _fit(graph: Graph, signature: Signature, folder: Path) -> None:
                 folder / _SIGNATURE,
                 f"{value.name[:100]!r} is {value}, {_GRAPH} has {node.dtype.name}[{', '.join(map(str, shape))}]",
             )
-    unknown = {u for n in graph.inputs[:count] for s in n.shape if isinstance(s, Dim) for u in s.unknowns()}
-    plain = {str(s) for n in graph.inputs[:count] for s in n.shape}
-    if not unknown <= plain:
-        damaged(folder / _GRAPH, f"the size {min(unknown - plain)!r} cannot be told from the shapes of the inputs")
+    known = {str(s) for n in graph.inputs[:count] for s in n.shape if isinstance(s, Dim)}
+    lost = _unknowns(graph) - known
+    if lost:
+        damaged(folder / _GRAPH, f"its size {min(lost)!r} cannot be told from the shapes of the inputs")
+
+
+def _unknowns(graph: Graph) -> set[str]:
+    """The names of all unknown sizes in shapes and attributes."""
+    found: set[str] = set()
+    pending: list[Any] = [graph]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, Dim):
+            found |= value.unknowns()
+        elif isinstance(value, tuple):
+            pending += [v for v in value if isinstance(v, (Dim, tuple, Graph))]
+        elif isinstance(value, Graph):
+            for node in topological((*value.inputs, *value.outputs)):
+                pending += [node.shape, *node.attributes.values()]
+    return found

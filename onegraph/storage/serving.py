@@ -21,7 +21,7 @@ from onegraph.frontend.tensor import Tensor, wrap_buffer
 from onegraph.ir.dtype import ALL, DType, as_dtype, bfloat16, float32_to_bfloat16
 from onegraph.ir.node import Graph
 from onegraph.passes.specialize import bind_sizes, has_unknown_sizes, specialize
-from onegraph.runtime.plan import Plan, plan_for
+from onegraph.runtime.plan import Plan, current_backend, plan_for
 from onegraph.storage.manifest import damaged
 from onegraph.storage.safetensors import StoredArray
 from onegraph.storage.state import Decoder, load_tensor
@@ -226,8 +226,9 @@ def _buffer(info: ValueInfo, value: Any) -> Buffer:
             hint=f"convert it: x.astype(numpy.{target.name})",
         )
     with np.errstate(all="ignore"):
-        converted = np.array(array, target)  # a copy: the caller may write to its array while the model runs
-    return Buffer(float32_to_bfloat16(converted) if info.dtype is bfloat16 else converted, info.dtype)
+        converted = np.array(array, target, order="C")  # a copy: the caller may write to its array meanwhile
+    stored = float32_to_bfloat16(converted) if info.dtype is bfloat16 else converted
+    return current_backend().copy_in(stored, info.dtype)
 
 
 def _fits(array: np.ndarray[Any, Any], target: np.dtype[Any]) -> bool:

@@ -175,6 +175,7 @@ class Decoder:
         self.file = file
         self.arrays = arrays
         self._made: dict[tuple[str, str, bool], Any] = {}
+        self._owners: set[str] = set()  # tensors that require gradients somewhere
         self._readers: dict[str, Callable[[Any, int], Any]] = {
             "dict": self._dict,
             "items": self._items,
@@ -193,6 +194,7 @@ class Decoder:
 
     def decode_all(self, structure: Any) -> Any:
         """The state of a whole file, in which every array must be used."""
+        self._owners = _requiring_gradients(structure)
         value = self.decode(structure)
         unused = self.arrays.keys() - {name for _, name, _ in self._made}
         if unused:
@@ -270,9 +272,8 @@ class Decoder:
 
     def _make(self, kind: str, stored: StoredArray, name: str, requires_grad: bool) -> Any:
         if kind == "tensor":
-            other = self._made.get(("tensor", name, not requires_grad))
-            if other is not None and not requires_grad:
-                return other.detach()
+            if name in self._owners and not requires_grad:
+                return self._object(kind, name, True).detach()
             tensor = load_tensor(stored)
             if not requires_grad:
                 return tensor
@@ -286,3 +287,19 @@ class Decoder:
                 self.fail(f"{name[:200]!r} is said to be a number, but has shape {stored.data.shape}")
             return stored.data[()]
         return stored.data
+
+
+def _requiring_gradients(structure: Any) -> set[str]:
+    """Names of the tensors that a structure says require gradients. (A user's dict may look like one: no harm.)"""
+    found: set[str] = set()
+    pending = [structure]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, list):
+            pending += part
+        elif isinstance(part, dict):
+            name = part.get("tensor")
+            if isinstance(name, str) and part.get("requires_grad") is True:
+                found.add(name)
+            pending += part.values()
+    return found
