@@ -10,11 +10,11 @@ from onegraph.errors import DTypeError, ShapeError
 from onegraph.ir.dtype import DType, promote
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.elementwise import cast
-from onegraph.ops.movement import PERMUTE, RESHAPE
+from onegraph.ops.movement import PERMUTE, RESHAPE, reshape_to
 from onegraph.ops.promotion import as_node
 from onegraph.ops.public import public
 from onegraph.ops.record import Array, Kind, Op, Sample, real, register
-from onegraph.ops.shapes import broadcast_shapes, same_size, show
+from onegraph.ops.shapes import broadcast_shapes, numel, same_size, show
 
 
 def _matmul_rule(a: Node, b: Node) -> tuple[Shape, DType]:
@@ -76,6 +76,14 @@ MATMUL: Op = register(
 )
 
 
+def flat_product(x: Node, w: Node) -> Node:
+    """x @ w for x of two or more dimensions and a matrix w, as one large matrix product."""
+    if len(x.shape) == 2:
+        return MATMUL(x, w)
+    lead = x.shape[:-1]
+    return reshape_to(MATMUL(reshape_to(x, (numel(lead), x.shape[-1])), w), (*lead, w.shape[1]))
+
+
 @public()
 def matmul(input: Any, other: Any) -> Node:
     """The matrix product, as NumPy's and PyTorch's `@`.
@@ -98,7 +106,8 @@ def matmul(input: Any, other: Any) -> Node:
         a = RESHAPE(a, shape=(1, *a.shape))
     if right_vector:
         b = RESHAPE(b, shape=(*b.shape, 1))
-    y = MATMUL(a, b)
+    fits = same_size(a.shape[-1], b.shape[-2])  # otherwise MATMUL says what is wrong, with the shapes as given
+    y = flat_product(a, b) if len(b.shape) == 2 and fits else MATMUL(a, b)
     if left_vector or right_vector:
         shape = list(y.shape)
         if right_vector:

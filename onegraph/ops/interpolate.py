@@ -17,11 +17,10 @@ from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import int64
 from onegraph.ir.node import Node
 from onegraph.ops import adaptive_pooling
-from onegraph.ops.contraction import MATMUL
+from onegraph.ops.contraction import MATMUL, flat_product
 from onegraph.ops.elementwise import cast
 from onegraph.ops.indexing import TAKE
 from onegraph.ops.leaf import constant
-from onegraph.ops.linear import flat_product
 from onegraph.ops.movement import PERMUTE, expand_to, reshape_to
 from onegraph.ops.promotion import as_node
 from onegraph.ops.public import public

@@ -13,7 +13,7 @@ from onegraph.errors import ArgumentError, DTypeError, ShapeError
 from onegraph.ir.dtype import DType
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.binary import MUL, add, mul
-from onegraph.ops.contraction import MATMUL, matmul, transpose_last
+from onegraph.ops.contraction import MATMUL, flat_product, matmul, transpose_last
 from onegraph.ops.movement import PERMUTE, expand_to, reshape_to
 from onegraph.ops.promotion import as_node, promote
 from onegraph.ops.public import public
@@ -43,14 +43,6 @@ def _check_dtypes(op: str, *nodes: Node) -> DType:
 def _check_inner(op: str, a: Shape, b: Shape, inner_a: Any, inner_b: Any) -> None:
     if not same_size(inner_a, inner_b):
         raise ShapeError(f"{op}: {show(a)} and {show(b)}: inner sizes {inner_a} and {inner_b} differ")
-
-
-def flat_product(x: Node, w: Node) -> Node:
-    """x @ w for x of any number of dimensions and a matrix w, as one large matrix product."""
-    if len(x.shape) == 2:
-        return MATMUL(x, w)
-    lead = x.shape[:-1]
-    return reshape_to(MATMUL(reshape_to(x, (numel(lead), x.shape[-1])), w), (*lead, w.shape[1]))
 
 
 @public(namespace="nn.functional")
