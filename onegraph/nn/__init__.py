@@ -1,6 +1,6 @@
 """Layers, losses and first values, with PyTorch's names, arguments and defaults.
 
-Recurrent layers, MultiheadAttention and the Transformer are not here yet; write attention with
+Recurrent layers, MultiheadAttention, the Transformer and CTCLoss are not here yet; write attention with
 `nn.functional.scaled_dot_product_attention`.
 
 Read next: `module.py` (what a module is), `layers.py`, `functional.py`.
@@ -63,7 +63,6 @@ from onegraph.nn.loss import (
     BCEWithLogitsLoss,
     CosineEmbeddingLoss,
     CrossEntropyLoss,
-    CTCLoss,
     GaussianNLLLoss,
     HingeEmbeddingLoss,
     HuberLoss,
@@ -153,7 +152,6 @@ __all__ = [
     "BatchNorm3d",
     "Bilinear",
     "Buffer",
-    "CTCLoss",
     "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",

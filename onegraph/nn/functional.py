@@ -175,6 +175,32 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     return wrap(soft, logits._requires_grad)
 
 
+# ---- functions of functions
+
+
+def triplet_margin_with_distance_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(0, distance(anchor, positive) - distance(anchor, negative) + margin), with a distance of your own."""
+    distance = distance_function or _generated["pairwise_distance"]
+    needs_grad = any(t._requires_grad for t in (anchor, positive, negative))
+
+    def on_nodes(a: Node, b: Node) -> Node:
+        return node_of(distance(wrap(a, needs_grad), wrap(b, needs_grad)))
+
+    result: Tensor = _generated["triplet_margin_with_distance_loss"](
+        anchor, positive, negative, distance_function=on_nodes, margin=margin, swap=swap, reduction=reduction
+    )
+    return result
+
+
 # ---- looking at values
 
 

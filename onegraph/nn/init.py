@@ -87,7 +87,7 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
 
     >>> import onegraph as og
     >>> og.nn.init.constant_(og.empty(2), 0.5)
-    tensor([0.5, 0.5])
+    tensor([0.5000, 0.5000])
     """
     return _write(tensor, expand_to(constant(val, tensor.dtype), tensor.node.shape))
 

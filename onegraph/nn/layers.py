@@ -301,6 +301,10 @@ class CosineSimilarity(Wrapped):
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
         super().__init__(dim=dim, eps=eps)
 
+    def extra_repr(self) -> str:
+        """Nothing, as in PyTorch."""
+        return ""
+
 
 class PairwiseDistance(Wrapped):
     """The p-norm of the difference of vectors."""
@@ -309,6 +313,10 @@ class PairwiseDistance(Wrapped):
 
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
         super().__init__(p=p, eps=eps, keepdim=keepdim)
+
+    def extra_repr(self) -> str:
+        """Nothing, as in PyTorch."""
+        return ""
 
 
 class Upsample(Wrapped):

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from onegraph.nn import functional
-from onegraph.nn.module import Module
 from onegraph.nn.wrapped import Wrapped
 from onegraph.ops.loss import reduction_of
 
@@ -298,25 +297,4 @@ class TripletMarginWithDistanceLoss(_Loss):
             margin=self.margin,
             swap=self.swap,
             reduction=self.reduction,
-        )
-
-
-class CTCLoss(Module):
-    """Connectionist temporal classification: the negative log-likelihood of label sequences over all alignments.
-
-    Args:
-        blank: the class that stands for no label.
-        reduction: 'none', 'mean' (each loss over its target's length, then the mean) or 'sum'.
-        zero_infinity: count targets that do not fit into the input as 0.
-    """
-
-    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
-        super().__init__()
-        self.blank, self.zero_infinity = blank, zero_infinity
-        self.reduction = reduction_of("CTCLoss", reduction)
-
-    def forward(self, log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any) -> Any:
-        """The loss of log-probabilities (time, batch, classes)."""
-        return functional.ctc_loss(
-            log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
         )

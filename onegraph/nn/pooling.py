@@ -54,6 +54,10 @@ class MaxPool3d(_MaxPool):
     _function = "max_pool3d"
 
 
+def _single(value: Any) -> tuple[int, ...]:
+    return (value,) if isinstance(value, int) else tuple(value)
+
+
 class AvgPool1d(Wrapped):
     """The mean of every window of (batch, channels, length)."""
 
@@ -69,9 +73,9 @@ class AvgPool1d(Wrapped):
         count_include_pad: bool = True,
     ) -> None:
         super().__init__(
-            kernel_size=kernel_size,
-            stride=kernel_size if stride is None else stride,
-            padding=padding,
+            kernel_size=_single(kernel_size),
+            stride=_single(kernel_size if stride is None else stride),
+            padding=_single(padding),
             ceil_mode=ceil_mode,
             count_include_pad=count_include_pad,
         )
