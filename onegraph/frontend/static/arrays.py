@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 
 from onegraph.errors import ArgumentError, DTypeError, ShapeError
-from onegraph.frontend.static.functions import identity
-from onegraph.frontend.static.graph import get_default_graph
 from onegraph.frontend.static.shape import ints_of, known_value, sizes_of, static_shape
-from onegraph.frontend.static.tensor import Operation, Operators, as_operand, checked_dtype, operation
-from onegraph.frontend.static.variable import Effect
+from onegraph.frontend.static.tensor import Operators, as_operand, checked_dtype, operation
 from onegraph.ir.dim import Dim, Size
 from onegraph.ir.dtype import DType, bool_, float32, int32, int64
 from onegraph.ir.node import Node, Shape
 from onegraph.ops import binary, elementwise, movement
-from onegraph.ops.arrangement import flip, tile as tile_nodes
+from onegraph.ops.arrangement import flip
+from onegraph.ops.arrangement import tile as tile_nodes
 from onegraph.ops.creation import eye as eye_nodes
 from onegraph.ops.indexing import SCATTER, TAKE
-from onegraph.ops.joining import cat, split as split_nodes, stack as stack_nodes, unbind
+from onegraph.ops.joining import cat, unbind
+from onegraph.ops.joining import split as split_nodes
+from onegraph.ops.joining import stack as stack_nodes
 from onegraph.ops.layout import infer_shape, permute_to
 from onegraph.ops.leaf import constant, iota
 from onegraph.ops.shapes import normalize_dim, numel, show
@@ -103,7 +103,9 @@ def _known_number(op: str, value: Any) -> Any:
             return value.attributes["value"].array.item()
         found = known_value(value)
         if found is None or found.size != 1:
-            raise ArgumentError(f"{op}: its limits decide the shape of the result, so they must be known when the graph is built")
+            raise ArgumentError(
+                f"{op}: its limits decide the shape of the result, so they must be known when the graph is built"
+            )
         value = found.reshape(-1)[0]
     return value if isinstance(value, Dim) else value.item() if isinstance(value, np.generic) else value
 
@@ -123,7 +125,9 @@ def linspace(start: Any, stop: Any, num: Any) -> Node:
 
 
 @operation("OneHot")
-def one_hot(indices: Any, depth: Any, on_value: Any = None, off_value: Any = None, axis: int = -1, dtype: Any = None) -> Node:
+def one_hot(
+    indices: Any, depth: Any, on_value: Any = None, off_value: Any = None, axis: int = -1, dtype: Any = None
+) -> Node:
     """A new dimension of `depth`, in which the place of each index has `on_value` (1) and others `off_value` (0)."""
     x = as_operand(indices)
     if x.dtype.is_floating_point or x.dtype is bool_:
@@ -134,7 +138,9 @@ def one_hot(indices: Any, depth: Any, on_value: Any = None, off_value: Any = Non
     kind = _dtype(dtype, given)
     places = movement.reshape_to(iota(size, int64), (size, *[1] * (len(x.shape) - at)))
     found = movement.reshape_to(elementwise.cast(x, int64), (*x.shape[:at], 1, *x.shape[at:]))
-    on, off = (as_operand(v, kind) for v in (1 if on_value is None else on_value, 0 if off_value is None else off_value))
+    on, off = (
+        as_operand(v, kind) for v in (1 if on_value is None else on_value, 0 if off_value is None else off_value)
+    )
     return elementwise.where(binary.eq(places, found), on, off)
 
 
@@ -310,7 +316,9 @@ def pad(tensor: Any, paddings: Any, mode: str = "CONSTANT", constant_values: Any
 def _mirrored(x: Node, dim: int, before: int, after: int, skipped: int) -> Node:
     (length,) = static_shape("pad", [x.shape[dim]])
     if max(before, after) > length - skipped:
-        raise ShapeError(f"pad: {max(before, after)} mirrored elements, but dimension {dim} of {show(x.shape)} has {length}")
+        raise ShapeError(
+            f"pad: {max(before, after)} mirrored elements, but dimension {dim} of {show(x.shape)} has {length}"
+        )
     parts = []
     if before:
         parts.append(flip(movement.slice_dim(x, dim, skipped, skipped + before), (dim,)))
@@ -324,7 +332,9 @@ def _mirrored(x: Node, dim: int, before: int, after: int, skipped: int) -> Node:
 def reverse(tensor: Any, axis: Any) -> Node:
     """Dimensions turned around."""
     x = as_operand(tensor)
-    return movement.FLIP(x, dims=tuple(sorted(normalize_dim("reverse", d, len(x.shape)) for d in ints_of("reverse", axis))))
+    return movement.FLIP(
+        x, dims=tuple(sorted(normalize_dim("reverse", d, len(x.shape)) for d in ints_of("reverse", axis)))
+    )
 
 
 # ---------------------------------------------------------------------------------------- picking
@@ -339,7 +349,9 @@ def slice_(input_: Any, begin: Any, size: Any) -> Node:
         return _slice_anywhere(x, begin, sizes)
     begins = sizes_of("slice", begin)
     if not len(begins) == len(sizes) == len(x.shape):
-        raise ShapeError(f"slice: begin {begins} and size {sizes} need one number for each dimension of {show(x.shape)}")
+        raise ShapeError(
+            f"slice: begin {begins} and size {sizes} need one number for each dimension of {show(x.shape)}"
+        )
     stops = [have if n == -1 else b + n for have, b, n in zip(x.shape, begins, sizes, strict=True)]
     return movement.SLICE(x, starts=tuple(begins), stops=tuple(stops), steps=(1,) * len(begins))
 
@@ -454,34 +466,3 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Node:
 def diag_part(input: Any) -> Node:
     """The diagonal of a square matrix."""
     return diagonal(as_operand(input))
-
-
-# ---------------------------------------------------------------------------------------- grouping
-
-
-def no_op(name: str | None = None) -> Operation:
-    """An operation that does nothing, but for what control dependencies make it wait for."""
-    graph = get_default_graph()
-    return Operation(graph, graph.operation_name(name, "NoOp"), "NoOp", graph.control)
-
-
-def group(*inputs: Any, name: str | None = None) -> Operation:
-    """One operation that runs all of these."""
-    graph = get_default_graph()
-    effects: frozenset[Effect] = graph.control
-    items: list[Any] = []
-    for item in inputs:
-        items.extend(item if isinstance(item, (list, tuple)) else [item])
-    for item in items:
-        if item is not None:
-            effects |= graph.as_graph_element(item).effects
-    return Operation(graph, graph.operation_name(name, "group_deps"), "NoOp", effects)
-
-
-def tuple_(tensors: Sequence[Any], name: str | None = None, control_inputs: Any = None) -> list[Any]:
-    """The tensors, each of which is only there once all of them (and the control inputs) have run; None stays None."""
-    graph = get_default_graph()
-    with graph.name_scope(name or "tuple"):
-        with graph.control_dependencies([*[t for t in tensors if t is not None], *(control_inputs or ())]):
-            return [None if t is None else identity(t) for t in tensors]
-

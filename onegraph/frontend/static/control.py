@@ -49,7 +49,9 @@ def _unwrapped(structure: Any, inputs: Inputs, keep_numbers: bool = False) -> An
     """Nodes in place of tensors, numbers and arrays."""
     leaves, form = flatten(structure)
     nodes = [inputs.node(x) for x in leaves]
-    return unflatten(form, iter([n if keep_numbers and isinstance(n, (bool, int, float)) else as_operand(n) for n in nodes]))
+    return unflatten(
+        form, iter([n if keep_numbers and isinstance(n, (bool, int, float)) else as_operand(n) for n in nodes])
+    )
 
 
 def _refuse_writes(op: str, made: Sequence[Effect]) -> None:
@@ -154,7 +156,8 @@ def cond(
         )
         inputs.effects = branches.effects_before()
         written = [
-            v._write("Assign", None, lambda _, x: x, (n,), False, inputs) for v, n in zip(branches.variables, values, strict=True)
+            v._write("Assign", None, lambda _, x: x, (n,), False, inputs)
+            for v, n in zip(branches.variables, values, strict=True)
         ]
         for tensor in written:
             inputs.effects |= tensor.effects
@@ -237,12 +240,16 @@ def while_loop(
         with _tracing(graph, "body", step) as made:
             result = body(*_wrapped(nodes, graph))
         _refuse_writes("while_loop", made)
-        if not isinstance(result, (list, tuple)) or (len(variables) == 1 and isinstance(variables[0], (list, tuple)) and len(result) != 1):
+        if not isinstance(result, (list, tuple)) or (
+            len(variables) == 1 and isinstance(variables[0], (list, tuple)) and len(result) != 1
+        ):
             result = (result,)
         return (ADD(step, constant(1, int64)), *_unwrapped(tuple(result), inputs))
 
     with graph.name_scope(name or "while"):
-        found = control_functions.while_loop(goes_on, next_step, (constant(0, int64), *start), _count(maximum_iterations))
+        found = control_functions.while_loop(
+            goes_on, next_step, (constant(0, int64), *start), _count(maximum_iterations)
+        )
         tensors = list(record(tuple(found[1:]), "Exit", None, inputs))
     return tensors if len(tensors) > 1 or return_same_structure else tensors[0]
 
@@ -261,7 +268,9 @@ def _rows(op: str, elems: Any, inputs: Inputs) -> Any:
     return rows
 
 
-def _along(op: str, name: str | None, elems: Any, carry: Any, step: Callable[[Any, Any], tuple[Any, Any]], reverse: bool) -> Any:
+def _along(
+    op: str, name: str | None, elems: Any, carry: Any, step: Callable[[Any, Any], tuple[Any, Any]], reverse: bool
+) -> Any:
     """Run a step over rows; the user's function sees tensors, and random numbers are others at each step."""
     inputs = Inputs()
     rows = _rows(op, elems, inputs)
@@ -358,14 +367,18 @@ def _joined(first: Any, found: Any, reverse: bool) -> Any:
     return record(unflatten(form, iter(joined)), "scan", None, inputs)
 
 
-def foldl(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, name: str | None = None, **options: Any) -> Any:
+def foldl(
+    fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, name: str | None = None, **options: Any
+) -> Any:
     """A function folded over rows from the first to the last; only the last result."""
     if initializer is None:
         initializer, elems = _first_row("foldl", elems, False)
     return _along("foldl", name, elems, initializer, lambda a, x: (fn(a, x), ()), False)[0]
 
 
-def foldr(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, name: str | None = None, **options: Any) -> Any:
+def foldr(
+    fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, name: str | None = None, **options: Any
+) -> Any:
     """A function folded over rows from the last to the first; only the last result."""
     if initializer is None:
         initializer, elems = _first_row("foldr", elems, True)

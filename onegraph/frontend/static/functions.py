@@ -137,7 +137,9 @@ floormod = mod
 pow_ = _binary("Pow", binary.pow, "x to the power of y, elementwise.")
 maximum = _binary("Maximum", binary.maximum, "The larger of x and y, elementwise.")
 minimum = _binary("Minimum", binary.minimum, "The smaller of x and y, elementwise.")
-squared_difference = _binary("SquaredDifference", lambda x, y: binary.square(binary.sub(x, y)), "(x - y) ** 2, elementwise.")
+squared_difference = _binary(
+    "SquaredDifference", lambda x, y: binary.square(binary.sub(x, y)), "(x - y) ** 2, elementwise."
+)
 atan2 = _binary("Atan2", binary.atan2, "The angle of the point (y, x), elementwise.")
 equal = _binary("Equal", binary.eq, "x == y, elementwise.")
 not_equal = _binary("NotEqual", binary.ne, "x != y, elementwise.")
@@ -232,7 +234,9 @@ def tensordot(a: Any, b: Any, axes: Any) -> Node:
     if isinstance(axes, int):
         first, second = list(range(len(x.shape) - axes, len(x.shape))), list(range(axes))
     else:
-        first, second = ([v % len(n.shape) for v in ints_of("tensordot", side)] for side, n in zip(axes, (x, y), strict=True))
+        first, second = (
+            [v % len(n.shape) for v in ints_of("tensordot", side)] for side, n in zip(axes, (x, y), strict=True)
+        )
     if len(first) != len(second):
         raise ArgumentError(f"tensordot: {len(first)} axes of a and {len(second)} of b")
     kept_a = [d for d in range(len(x.shape)) if d not in first]
@@ -256,7 +260,9 @@ def _axes(op: str, x: Node, axis: Any, reduction_indices: Any) -> tuple[int, ...
 def _reduction(kind: str, function: Callable[[Node, tuple[int, ...], bool], Node], doc: str) -> Any:
     name = "reduce_" + kind.lower()
 
-    def apply(input_tensor: Any, axis: Any = None, keepdims: Any = None, reduction_indices: Any = None, keep_dims: Any = None) -> Node:
+    def apply(
+        input_tensor: Any, axis: Any = None, keepdims: Any = None, reduction_indices: Any = None, keep_dims: Any = None
+    ) -> Node:
         x = as_operand(input_tensor)
         dims = _axes(name, x, axis, reduction_indices)
         return x if not dims else function(x, dims, bool(keepdims or keep_dims))
@@ -286,7 +292,9 @@ reduce_max = _reduction("Max", statistics.amax, "The largest element over dimens
 reduce_min = _reduction("Min", statistics.amin, "The smallest element over dimensions.")
 reduce_any = _reduction("Any", statistics.any, "Whether any element over dimensions is true.")
 reduce_all = _reduction("All", statistics.all, "Whether all elements over dimensions are true.")
-reduce_logsumexp = _reduction("LogSumExp", statistics.logsumexp, "The logarithm of the sum of exponentials over dimensions.")
+reduce_logsumexp = _reduction(
+    "LogSumExp", statistics.logsumexp, "The logarithm of the sum of exponentials over dimensions."
+)
 
 
 def _arg(kind: str, function: Callable[..., Node], doc: str) -> Any:
@@ -296,7 +304,9 @@ def _arg(kind: str, function: Callable[..., Node], doc: str) -> Any:
         return elementwise.cast(function(as_operand(input), dim), checked_dtype(output_type))
 
     apply.__name__ = apply.__qualname__ = kind.lower()
-    apply.__doc__ = f"{doc}\n\n    Args:\n        axis: one dimension, the first where None.\n        output_type: int64 or int32."
+    apply.__doc__ = (
+        f"{doc}\n\n    Args:\n        axis: one dimension, the first where None.\n        output_type: int64 or int32."
+    )
     return operation(kind)(apply)
 
 
@@ -316,7 +326,9 @@ def _running(kind: str, function: Callable[..., Node], neutral: int, doc: str) -
         return movement.FLIP(y, dims=(dim,)) if reverse else y
 
     apply.__name__ = apply.__qualname__ = kind.lower()
-    apply.__doc__ = f"{doc}\n\n    Args:\n        exclusive: leave out the element itself.\n        reverse: start at the end."
+    apply.__doc__ = (
+        f"{doc}\n\n    Args:\n        exclusive: leave out the element itself.\n        reverse: start at the end."
+    )
     return operation(kind)(apply)
 
 

@@ -71,7 +71,9 @@ def _listed(what: str, value: Any) -> Sequence[Any]:
     items = list(value) if isinstance(value, (list, tuple)) else [value]
     for item in items:
         if not isinstance(item, Operators):
-            raise ArgumentTypeError(f"gradients: {what} must be tensors and variables, got {type(item).__name__}: {item!r:.60}")
+            raise ArgumentTypeError(
+                f"gradients: {what} must be tensors and variables, got {type(item).__name__}: {item!r:.60}"
+            )
     return items
 
 

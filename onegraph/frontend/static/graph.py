@@ -113,7 +113,9 @@ class Graph:
         if wanted.endswith("/"):
             return wanted[:-1]
         if not _OPERATION.fullmatch(wanted):
-            raise ArgumentError(f"{wanted!r} is no name of an operation: letters, digits and _ . - / only, not starting with _")
+            raise ArgumentError(
+                f"{wanted!r} is no name of an operation: letters, digits and _ . - / only, not starting with _"
+            )
         return self.unique_name(wanted)
 
     def unknown_size(self, name: str) -> Dim:
@@ -154,7 +156,9 @@ class Graph:
             element = as_tensor() if as_tensor is not None else obj
             graph = getattr(element, "graph", None)
             if graph is None:
-                raise ArgumentTypeError(f"expected a tensor, a variable, an operation or a name, got {type(obj).__name__}: {obj!r:.60}")
+                raise ArgumentTypeError(
+                    f"expected a tensor, a variable, an operation or a name, got {type(obj).__name__}: {obj!r:.60}"
+                )
             if graph is not self:
                 raise foreign(element)
             return element
@@ -298,7 +302,9 @@ def foreign(element: Any) -> GraphError:
     )
 
 
-def name_scope(name: str | None = None, default_name: str | None = None, values: Any = None) -> contextlib.AbstractContextManager[str]:
+def name_scope(
+    name: str | None = None, default_name: str | None = None, values: Any = None
+) -> contextlib.AbstractContextManager[str]:
     """A context in which names start with `name/`.
 
     Args:

@@ -63,7 +63,13 @@ def space(op: str, what: str, value: Any, last: bool) -> Pair:
 
 
 def padding_pairs(
-    op: str, padding: Any, sizes: Sequence[Size], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int], last: bool = True
+    op: str,
+    padding: Any,
+    sizes: Sequence[Size],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    last: bool = True,
 ) -> tuple[Pair, ...]:
     """How much is padded before and after each dimension of space.
 
@@ -152,7 +158,13 @@ def _convolved(op: str, x: Node, w: Node, strides: Any, padding: Any, dilations:
 
 @operation("depthwise_conv2d")
 def depthwise_conv2d(
-    input: Any, filter: Any, strides: Any, padding: Any, rate: Any = None, data_format: str | None = None, dilations: Any = None
+    input: Any,
+    filter: Any,
+    strides: Any,
+    padding: Any,
+    rate: Any = None,
+    data_format: str | None = None,
+    dilations: Any = None,
 ) -> Node:
     """A convolution of every channel with filters of its own.
 
@@ -171,7 +183,13 @@ def depthwise_conv2d(
 
 @operation("separable_conv2d")
 def separable_conv2d(
-    input: Any, depthwise_filter: Any, pointwise_filter: Any, strides: Any, padding: Any, rate: Any = None, data_format: str | None = None
+    input: Any,
+    depthwise_filter: Any,
+    pointwise_filter: Any,
+    strides: Any,
+    padding: Any,
+    rate: Any = None,
+    data_format: str | None = None,
 ) -> Node:
     """A depthwise convolution, then one with a kernel of 1."""
     y = depthwise_conv2d.nodes(input, depthwise_filter, strides, padding, rate, data_format)
@@ -203,7 +221,13 @@ def conv2d_transpose(
     kernel = int(w.shape[0]), int(w.shape[1])
     pairs = padding_pairs("conv2d_transpose", padding, wanted, kernel, stride, (1, 1), last)
     y = CONV_INPUT_GRADIENT(
-        first, permute_to(w, [3, 2, 0, 1]), stride=stride, padding=pairs, dilation=(1, 1), groups=1, input_size=tuple(wanted)
+        first,
+        permute_to(w, [3, 2, 0, 1]),
+        stride=stride,
+        padding=pairs,
+        dilation=(1, 1),
+        groups=1,
+        input_size=tuple(wanted),
     )
     result = to_channels_last(y, last)
     if len(result.shape) != 4 or not all(same_size(a, b) for a, b in zip(result.shape, sizes, strict=True)):
@@ -245,7 +269,9 @@ def avg_pool(value: Any, ksize: Any, strides: Any, padding: Any, data_format: st
     """The mean of each window of an image, padding not counted; arguments as in `max_pool`."""
     x, last, kernel, stride, pairs = _pool_arguments("avg_pool", value, ksize, strides, padding, data_format)
     if _symmetric(pairs, kernel):
-        return to_channels_last(avg_pool2d(x, kernel, stride, tuple(p for p, _ in pairs), count_include_pad=False), last)
+        return to_channels_last(
+            avg_pool2d(x, kernel, stride, tuple(p for p, _ in pairs), count_include_pad=False), last
+        )
 
     def total(image: Node) -> Node:
         w = windows(pad_last(image, pairs, 0), kernel, stride, (1, 1))

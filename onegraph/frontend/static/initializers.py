@@ -84,7 +84,9 @@ class TruncatedNormal(RandomNormal):
 class RandomUniform(Initializer):
     """Numbers drawn evenly from [minval, maxval)."""
 
-    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None, dtype: Any = float32) -> None:
+    def __init__(
+        self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None, dtype: Any = float32
+    ) -> None:
         super().__init__(dtype)
         self.minval, self.maxval, self.seed = minval, maxval, seed
 
@@ -115,7 +117,9 @@ class VarianceScaling(Initializer):
     ) -> None:
         super().__init__(dtype)
         if scale <= 0 or mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise ArgumentError(f"VarianceScaling: needs scale > 0 and mode fan_in, fan_out or fan_avg, got {scale} and {mode!r}")
+            raise ArgumentError(
+                f"VarianceScaling: needs scale > 0 and mode fan_in, fan_out or fan_avg, got {scale} and {mode!r}"
+            )
         if distribution not in ("normal", "truncated_normal", "untruncated_normal", "uniform"):
             raise ArgumentError(f"VarianceScaling: unknown distribution {distribution!r}")
         self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
@@ -193,3 +197,15 @@ def lecun_normal(seed: int | None = None) -> VarianceScaling:
 def lecun_uniform(seed: int | None = None) -> VarianceScaling:
     """Evenly drawn numbers with variance 1 / inputs. LeCun et al. 1998."""
     return VarianceScaling(1.0, "fan_in", "uniform", seed)
+
+
+constant = Constant
+identity = Identity
+ones = Ones
+random_normal = RandomNormal
+random_uniform = RandomUniform
+truncated_normal = TruncatedNormal
+variance_scaling = VarianceScaling
+zeros = Zeros
+glorot_uniform = glorot_uniform_initializer
+glorot_normal = glorot_normal_initializer

@@ -22,8 +22,8 @@ from onegraph.frontend.static.tensor import as_operand, convert_to_tensor, opera
 from onegraph.ir.dtype import bool_, float32, int32, int64
 from onegraph.ir.node import Node
 from onegraph.ops import activation, binary, elementwise, movement, statistics
-from onegraph.ops.contraction import matmul
 from onegraph.ops.class_loss import cross_entropy
+from onegraph.ops.contraction import matmul
 from onegraph.ops.indexing import TAKE
 from onegraph.ops.layout import permute_to
 from onegraph.ops.leaf import constant, iota
@@ -106,8 +106,12 @@ def bias_add(value: Any, bias: Any, data_format: str | None = None) -> Node:
     x, b = as_operand(value), as_operand(bias)
     at = 1 if data_format in ("NCHW", "NCW") else len(x.shape) - 1
     if len(b.shape) != 1 or len(x.shape) < 2 or not same_shape(b.shape, x.shape[at : at + 1]):
-        raise ShapeError(f"bias_add: the bias {show(b.shape)} must have one element for each channel of {show(x.shape)}")
-    return binary.add(x, b if at == len(x.shape) - 1 else movement.reshape_to(b, (b.shape[0], *[1] * (len(x.shape) - 2))))
+        raise ShapeError(
+            f"bias_add: the bias {show(b.shape)} must have one element for each channel of {show(x.shape)}"
+        )
+    return binary.add(
+        x, b if at == len(x.shape) - 1 else movement.reshape_to(b, (b.shape[0], *[1] * (len(x.shape) - 2)))
+    )
 
 
 @operation("xw_plus_b")
@@ -143,13 +147,19 @@ def dropout(x: Any, keep_prob: Any = None, noise_shape: Any = None, seed: int | 
             raise ArgumentError(f"dropout: the probability to drop must be at least 0 and below 1, got {dropped}")
         if dropped == 0:
             return value
-    shape = value.shape if noise_shape is None else tuple(
-        [have if s == -1 else s for s, have in zip(sizes_of("dropout", noise_shape), value.shape, strict=True)]
+    shape = (
+        value.shape
+        if noise_shape is None
+        else tuple(
+            [have if s == -1 else s for s, have in zip(sizes_of("dropout", noise_shape), value.shape, strict=True)]
+        )
     )
     limit = elementwise.cast(dropped, float32) if isinstance(dropped, Node) else constant(dropped, float32)
     kept = binary.GE(unit(new_key(seed), shape), limit)
-    scaled = binary.div(value, elementwise.cast(binary.sub(1.0, dropped), value.dtype)) if isinstance(dropped, Node) else binary.mul(
-        value, 1 / (1 - dropped)
+    scaled = (
+        binary.div(value, elementwise.cast(binary.sub(1.0, dropped), value.dtype))
+        if isinstance(dropped, Node)
+        else binary.mul(value, 1 / (1 - dropped))
     )
     return elementwise.where(kept, scaled, constant(0, value.dtype))
 
@@ -233,7 +243,9 @@ def embedding_lookup(
     """The rows of a table picked by their numbers; the dimensions of `ids` come first."""
     if isinstance(params, (list, tuple)):
         if len(params) != 1:
-            raise ArgumentError("embedding_lookup: a table in several parts is not supported", hint="tf.concat the parts first")
+            raise ArgumentError(
+                "embedding_lookup: a table in several parts is not supported", hint="tf.concat the parts first"
+            )
         (params,) = params
     if max_norm is not None:
         raise ArgumentError("embedding_lookup: max_norm is not supported", hint="tf.clip_by_norm the rows")
@@ -267,7 +279,12 @@ def _softmax_cross_entropy(labels: Any, logits: Any, axis: int) -> Node:
 
 
 def softmax_cross_entropy_with_logits(
-    _sentinel: Any = None, labels: Any = None, logits: Any = None, dim: int = -1, name: str | None = None, axis: int | None = None
+    _sentinel: Any = None,
+    labels: Any = None,
+    logits: Any = None,
+    dim: int = -1,
+    name: str | None = None,
+    axis: int | None = None,
 ) -> Any:
     """Cross entropy between softmax(logits) and label probabilities, for each row.
 
@@ -281,7 +298,12 @@ def softmax_cross_entropy_with_logits(
 
 
 def softmax_cross_entropy_with_logits_v2(
-    _sentinel: Any = None, labels: Any = None, logits: Any = None, axis: int | None = None, name: str | None = None, dim: int | None = None
+    _sentinel: Any = None,
+    labels: Any = None,
+    logits: Any = None,
+    axis: int | None = None,
+    name: str | None = None,
+    dim: int | None = None,
 ) -> Any:
     """As `softmax_cross_entropy_with_logits`, with gradients flowing into the labels too."""
     _named_only("softmax_cross_entropy_with_logits_v2", _sentinel, labels, logits)
@@ -298,7 +320,9 @@ def _sparse_cross_entropy(labels: Any, logits: Any) -> Node:
             hint="for probabilities use softmax_cross_entropy_with_logits_v2",
         )
     lead = numel(x.shape[:-1])
-    losses = cross_entropy(movement.reshape_to(x, (lead, x.shape[-1])), movement.reshape_to(y, (lead,)), reduction="none")
+    losses = cross_entropy(
+        movement.reshape_to(x, (lead, x.shape[-1])), movement.reshape_to(y, (lead,)), reduction="none"
+    )
     return movement.reshape_to(losses, x.shape[:-1])
 
 
@@ -320,11 +344,15 @@ def _sigmoid_cross_entropy(labels: Any, logits: Any) -> Node:
     x = as_operand(logits)
     y = as_operand(labels, x.dtype)
     if not same_shape(x.shape, y.shape):
-        raise ShapeError(f"sigmoid_cross_entropy_with_logits: labels {show(y.shape)} and logits {show(x.shape)} must have one shape")
+        raise ShapeError(
+            f"sigmoid_cross_entropy_with_logits: labels {show(y.shape)} and logits {show(x.shape)} must have one shape"
+        )
     return binary_cross_entropy_with_logits(x, elementwise.cast(y, x.dtype), reduction="none")
 
 
-def sigmoid_cross_entropy_with_logits(_sentinel: Any = None, labels: Any = None, logits: Any = None, name: str | None = None) -> Any:
+def sigmoid_cross_entropy_with_logits(
+    _sentinel: Any = None, labels: Any = None, logits: Any = None, name: str | None = None
+) -> Any:
     """Cross entropy between sigmoid(logits) and label probabilities, elementwise."""
     _named_only("sigmoid_cross_entropy_with_logits", _sentinel, labels, logits)
     return _sigmoid_cross_entropy(labels, logits, name=name)
@@ -363,7 +391,9 @@ def in_top_k(predictions: Any, targets: Any, k: Any) -> Node:
     """
     x, y = as_operand(predictions), elementwise.cast(as_operand(targets), int64)
     if len(x.shape) != 2 or not same_shape(y.shape, x.shape[:1]):
-        raise ShapeError(f"in_top_k: predictions {show(x.shape)} must be (batch, classes), targets {show(y.shape)} (batch,)")
+        raise ShapeError(
+            f"in_top_k: predictions {show(x.shape)} must be (batch, classes), targets {show(y.shape)} (batch,)"
+        )
     mine = movement.reshape_to(TAKE(x, iota(x.shape[0]), y, dim=0), (x.shape[0], 1))
     larger = SUM(elementwise.cast(binary.gt(x, mine), int32), dims=(1,), keepdim=False)
     finite = elementwise.isfinite(movement.reshape_to(mine, (x.shape[0],)))

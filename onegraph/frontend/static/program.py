@@ -38,7 +38,12 @@ class Program:
     """
 
     def __init__(
-        self, graph: Graph, fetches: Sequence[Tensor], effects: Iterable[Effect], feeds: Sequence[Tensor], initialized: frozenset[Variable]
+        self,
+        graph: Graph,
+        fetches: Sequence[Tensor],
+        effects: Iterable[Effect],
+        feeds: Sequence[Tensor],
+        initialized: frozenset[Variable],
     ) -> None:
         self.feeds = tuple(feeds)
         self.reads: list[Variable] = []

@@ -37,7 +37,9 @@ def _scaled(numbers: Node, mean: Any, stddev: Any) -> Node:
 
 
 @operation("random_normal")
-def random_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = float32, seed: int | None = None) -> Node:
+def random_normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = float32, seed: int | None = None
+) -> Node:
     """Numbers drawn from a normal distribution, anew at each run.
 
     Args:
@@ -45,18 +47,24 @@ def random_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = f
         mean, stddev: of the distribution; may be tensors.
         seed: its own seed; None draws from the graph's generator.
     """
-    return _scaled(random.normal(new_key(seed), sizes_of("random_normal", shape), dtype=checked_dtype(dtype)), mean, stddev)
+    return _scaled(
+        random.normal(new_key(seed), sizes_of("random_normal", shape), dtype=checked_dtype(dtype)), mean, stddev
+    )
 
 
 @operation("truncated_normal")
-def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = float32, seed: int | None = None) -> Node:
+def truncated_normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = float32, seed: int | None = None
+) -> Node:
     """Numbers drawn from a normal distribution of which nothing beyond two standard deviations is kept."""
     numbers = random.truncated_normal(new_key(seed), sizes_of("truncated_normal", shape), dtype=checked_dtype(dtype))
     return _scaled(numbers, mean, stddev)
 
 
 @operation("random_uniform")
-def random_uniform(shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = float32, seed: int | None = None) -> Node:
+def random_uniform(
+    shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = float32, seed: int | None = None
+) -> Node:
     """Numbers drawn evenly from [minval, maxval), anew at each run; for integers `maxval` is required."""
     kind = checked_dtype(dtype)
     sizes = sizes_of("random_uniform", shape)
@@ -80,7 +88,9 @@ def random_shuffle(value: Any, seed: int | None = None) -> Node:
 def multinomial(logits: Any, num_samples: int, seed: int | None = None, output_dtype: Any = int64) -> Node:
     """Class numbers drawn with the probabilities softmax(logits), (batch, classes) to (batch, num_samples)."""
     x = as_operand(logits)
-    return cast(random.multinomial(new_key(seed), exp(log_softmax(x, -1)), num_samples, True), checked_dtype(output_dtype))
+    return cast(
+        random.multinomial(new_key(seed), exp(log_softmax(x, -1)), num_samples, True), checked_dtype(output_dtype)
+    )
 
 
 @operation("random_crop")
@@ -92,4 +102,3 @@ def random_crop(value: Any, size: Any, seed: int | None = None) -> Node:
             first = random.randint(new_key(seed), 0, int(have) - int(want) + 1, ())  # type: ignore[arg-type]
             x = TAKE(x, binary.add(iota(want, int64), first), dim=d)
     return x
-

@@ -182,7 +182,9 @@ def get_variable(
                 hint="use `with tf.variable_scope(name, reuse=True):` or reuse=tf.AUTO_REUSE to get it, or another name",
             )
         if shape is not None and not known.shape.is_compatible_with(shape):
-            raise ShapeError(f"variable {full!r} has shape {show(known.value_shape)}, and {TensorShape(shape)} was asked for")
+            raise ShapeError(
+                f"variable {full!r} has shape {show(known.value_shape)}, and {TensorShape(shape)} was asked for"
+            )
         if dtype is not None and known.dtype is not kind:
             raise DTypeError(f"variable {full!r} is {known.dtype.name}, and {kind.name} was asked for")
         return known
@@ -206,9 +208,15 @@ def _first_value(name: str, shape: Any, kind: Any, initializer: Any) -> Any:
     if isinstance(initializer, type):
         initializer = initializer()
     if not callable(initializer):
-        found = initializer.shape.as_list() if hasattr(initializer, "get_shape") else list(plain_array(initializer)[0].shape)
+        found = (
+            initializer.shape.as_list()
+            if hasattr(initializer, "get_shape")
+            else list(plain_array(initializer)[0].shape)
+        )
         if shape is not None and TensorShape(shape).as_list() != found:
-            raise ShapeError(f"variable {name!r}: shape {TensorShape(shape)} does not fit the initial value of shape {show(found)}")
+            raise ShapeError(
+                f"variable {name!r}: shape {TensorShape(shape)} does not fit the initial value of shape {show(found)}"
+            )
         return initializer
     if shape is None:
         raise ShapeError(f"variable {name!r}: needs a shape, or an initial value that has one")

@@ -50,7 +50,9 @@ class BaseSession:
         self._lock = threading.RLock()
         self._closed = False
 
-    def run(self, fetches: Any, feed_dict: dict[Any, Any] | None = None, options: Any = None, run_metadata: Any = None) -> Any:
+    def run(
+        self, fetches: Any, feed_dict: dict[Any, Any] | None = None, options: Any = None, run_metadata: Any = None
+    ) -> Any:
         """Compute what is fetched, and write the variables that it writes.
 
         All reads of variables see their values from before the run, unless control dependencies order them after
@@ -164,7 +166,9 @@ class BaseSession:
         """Give a variable a value."""
         buffer = _buffer(variable._as_graph_element(), value)
         if buffer.array.shape != variable.value_shape:
-            raise ShapeError(f"variable {variable.name!r} has shape {show(variable.value_shape)}, the value {show(buffer.array.shape)}")
+            raise ShapeError(
+                f"variable {variable.name!r} has shape {show(variable.value_shape)}, the value {show(buffer.array.shape)}"
+            )
         self._values[variable] = Buffer(buffer.array.copy(), buffer.dtype)
 
     def has_value(self, variable: Variable) -> bool:
@@ -274,7 +278,9 @@ def _buffer(tensor: Tensor, value: Any) -> Buffer:
     if array.dtype != dtype.numpy or dtype is bfloat16:
         array = _converted(tensor, array, dtype)
     shape = tensor._fed.shape
-    if len(array.shape) != len(shape) or any(type(s) is int and s != n for s, n in zip(shape, array.shape, strict=True)):
+    if len(array.shape) != len(shape) or any(
+        type(s) is int and s != n for s, n in zip(shape, array.shape, strict=True)
+    ):
         raise FeedError(f"feed {describe_placeholder(tensor)}: got shape {show(array.shape)}")
     return current_backend().copy_in(array, dtype)
 
@@ -282,7 +288,9 @@ def _buffer(tensor: Tensor, value: Any) -> Buffer:
 def _converted(tensor: Tensor, array: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
     """Numbers in the dtype of their placeholder, where no value is lost but for rounding."""
     kind = array.dtype.kind
-    fits = kind in "biuf" and (kind == "b" if dtype is bool_ else dtype.is_floating_point or kind in "biu" or not array.size)
+    fits = kind in "biuf" and (
+        kind == "b" if dtype is bool_ else dtype.is_floating_point or kind in "biu" or not array.size
+    )
     if not fits:
         raise FeedError(
             f"feed {describe_placeholder(tensor)}: the value has dtype {array.dtype}",
@@ -293,7 +301,9 @@ def _converted(tensor: Tensor, array: np.ndarray[Any, Any], dtype: DType) -> np.
     with np.errstate(all="ignore"):
         found = array.astype(dtype.numpy)
     if not dtype.is_floating_point and array.size and not np.array_equal(found, array):
-        raise FeedError(f"feed {describe_placeholder(tensor)}: a value is out of range: they go from {array.min()} to {array.max()}")
+        raise FeedError(
+            f"feed {describe_placeholder(tensor)}: a value is out of range: they go from {array.min()} to {array.max()}"
+        )
     return found
 
 
@@ -360,4 +370,3 @@ class _Fetches:
         if names is not None:
             return kind(zip(names, found, strict=True))
         return kind(*found) if hasattr(kind, "_fields") else kind(found)
-

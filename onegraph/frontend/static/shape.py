@@ -58,10 +58,14 @@ class TensorShape:
         if isinstance(sizes, TensorShape):
             sizes = sizes._sizes
         elif sizes is None:
-            raise ArgumentError("a shape of unknown rank is not supported", hint="use None for single sizes, e.g. (None, None, 3)")
+            raise ArgumentError(
+                "a shape of unknown rank is not supported", hint="use None for single sizes, e.g. (None, None, 3)"
+            )
         elif not isinstance(sizes, (list, tuple)):
             sizes = (sizes,)
-        self._sizes: tuple[Any, ...] = tuple([None if s is None else s if isinstance(s, Dim) else int(s) for s in sizes])
+        self._sizes: tuple[Any, ...] = tuple(
+            [None if s is None else s if isinstance(s, Dim) else int(s) for s in sizes]
+        )
 
     @property
     def ndims(self) -> int:
@@ -91,7 +95,9 @@ class TensorShape:
         """Whether a tensor may have both shapes."""
         theirs = TensorShape(other).as_list()
         mine = self.as_list()
-        return len(mine) == len(theirs) and all(a is None or b is None or a == b for a, b in zip(mine, theirs, strict=True))
+        return len(mine) == len(theirs) and all(
+            a is None or b is None or a == b for a, b in zip(mine, theirs, strict=True)
+        )
 
     def assert_is_compatible_with(self, other: Any) -> None:
         """A ShapeError unless a tensor may have both shapes."""
@@ -101,7 +107,9 @@ class TensorShape:
     def merge_with(self, other: Any) -> TensorShape:
         """The shape with what both know."""
         self.assert_is_compatible_with(other)
-        return TensorShape([b if a is None else a for a, b in zip(self.as_list(), TensorShape(other).as_list(), strict=True)])
+        return TensorShape(
+            [b if a is None else a for a, b in zip(self.as_list(), TensorShape(other).as_list(), strict=True)]
+        )
 
     def concatenate(self, other: Any) -> TensorShape:
         """This shape followed by another."""

@@ -275,7 +275,9 @@ def in_scope(graph: Graph | None, function: Callable[..., Any], *args: Any, **kw
 def checked_dtype(dtype: Any) -> DType:
     """A dtype from whatever may stand for one."""
     if dtype in (str, "string"):
-        raise UnsupportedError("strings are not supported as tensors", hint="encode them as integers first, or keep them in Python")
+        raise UnsupportedError(
+            "strings are not supported as tensors", hint="encode them as integers first, or keep them in Python"
+        )
     return as_dtype(dtype)
 
 
@@ -346,7 +348,11 @@ def as_operand(value: Any, dtype: DType | None = None) -> Node:
 
 
 def _has_nodes(value: Any) -> bool:
-    return isinstance(value, Node) or hasattr(value, "unknowns") or (isinstance(value, (list, tuple)) and any(_has_nodes(v) for v in value))
+    return (
+        isinstance(value, Node)
+        or hasattr(value, "unknowns")
+        or (isinstance(value, (list, tuple)) and any(_has_nodes(v) for v in value))
+    )
 
 
 def convert_to_tensor(value: Any, dtype: Any = None, name: str | None = None, preferred_dtype: Any = None) -> Any:
@@ -362,7 +368,9 @@ def convert_to_tensor(value: Any, dtype: Any = None, name: str | None = None, pr
         return value
     found = literal(value, kind) if not inputs.tensors else as_operand(node, kind)
     if kind is not None and found.dtype is not kind:
-        raise DTypeError(f"{value!r} is {found.dtype.name}, and {kind.name} was asked for", hint="use tf.cast(x, dtype)")
+        raise DTypeError(
+            f"{value!r} is {found.dtype.name}, and {kind.name} was asked for", hint="use tf.cast(x, dtype)"
+        )
     return record(found, "Const", name, inputs)
 
 
@@ -438,4 +446,3 @@ def constant_(value: Any, dtype: Any = None, shape: Any = None, verify_shape: bo
     if node.shape == wanted:
         return node
     return expand_to(node, wanted) if node.size == 1 and not node.shape else RESHAPE(node, shape=wanted)
-

@@ -19,11 +19,22 @@ from typing import Any
 from onegraph.errors import ArgumentError, DTypeError, ShapeError
 from onegraph.frontend.static.graph import Graph, GraphKeys, get_default_graph
 from onegraph.frontend.static.shape import TensorShape, static_shape
-from onegraph.frontend.static.tensor import Inputs, Operation, Operators, Tensor, as_operand, checked_dtype, in_scope, record
-from onegraph.ir.dtype import DType, bool_
+from onegraph.frontend.static.tensor import (
+    Inputs,
+    Operation,
+    Operators,
+    Tensor,
+    as_operand,
+    checked_dtype,
+    in_scope,
+    record,
+)
+from onegraph.ir.dtype import DType, bool_, int64
 from onegraph.ir.node import Node, input_node
 from onegraph.ops.binary import ADD, SUB
-from onegraph.ops.elementwise import cast
+from onegraph.ops.elementwise import NEG, cast
+from onegraph.ops.indexing import SCATTER
+from onegraph.ops.movement import expand_to
 from onegraph.ops.shapes import show
 
 
@@ -88,8 +99,8 @@ class Variable(Operators):
     ...     counter = tf.Variable(0, name="counter")
     ...     step = counter.assign_add(2)
     ...     sess.run(tf.global_variables_initializer())
-    ...     sess.run(step), sess.run(step), sess.run(counter)
-    (2, 4, 4)
+    ...     [int(sess.run(x)) for x in (step, step, counter)]
+    [2, 4, 4]
     """
 
     effects: frozenset[Effect] = frozenset()
@@ -109,7 +120,9 @@ class Variable(Operators):
         use_resource: Any = None,
     ) -> None:
         if initial_value is None:
-            raise ArgumentError("a variable needs an initial value: tensor, array, number, or a function that gives one")
+            raise ArgumentError(
+                "a variable needs an initial value: tensor, array, number, or a function that gives one"
+            )
         graph = get_default_graph()
         self.graph: Graph = graph
         full_name = graph.operation_name(name, "Variable")
@@ -222,7 +235,13 @@ class Variable(Operators):
     # ---- writing
 
     def _write(
-        self, kind: str, name: str | None, compute: Callable[..., Node], operands: tuple[Node, ...], updates: bool, inputs: Inputs
+        self,
+        kind: str,
+        name: str | None,
+        compute: Callable[..., Node],
+        operands: tuple[Node, ...],
+        updates: bool,
+        inputs: Inputs,
     ) -> Tensor:
         """The tensor that stands for the value after a new effect."""
         full_name = self.graph.operation_name(name, kind)
@@ -247,10 +266,14 @@ class Variable(Operators):
         inputs = Inputs(self.graph)
         node = self._fitting(kind, value, inputs)
         shape = self.value_shape
-        if len(node.shape) != len(shape) or any(isinstance(s, int) and s != t for s, t in zip(node.shape, shape, strict=True)):
+        if len(node.shape) != len(shape) or any(
+            isinstance(s, int) and s != t for s, t in zip(node.shape, shape, strict=True)
+        ):
             raise ShapeError(
                 f"{kind}: the variable {self.name!r} has shape {show(shape)}, the value {show(node.shape)}",
-                hint="tf.zeros_like(variable) + value broadcasts a value to the variable's shape" if op is None else None,
+                hint="tf.zeros_like(variable) + value broadcasts a value to the variable's shape"
+                if op is None
+                else None,
             )
         if op is None:
             tensor = self._write(kind, name, lambda _, v: v, (node,), False, inputs)
@@ -266,11 +289,15 @@ class Variable(Operators):
         """
         return self._change("Assign", None, value, name, read_value)
 
-    def assign_add(self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True) -> Any:
+    def assign_add(
+        self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+    ) -> Any:
         """Add to the value; fetching the result gives the new value."""
         return self._change("AssignAdd", ADD, delta, name, read_value)
 
-    def assign_sub(self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True) -> Any:
+    def assign_sub(
+        self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+    ) -> Any:
         """Subtract from the value; fetching the result gives the new value."""
         return self._change("AssignSub", SUB, delta, name, read_value)
 
@@ -284,7 +311,9 @@ class Variable(Operators):
         return f"<Variable {self.name!r} shape={self.shape} dtype={self.dtype.name}>"
 
 
-def assign(ref: Variable, value: Any, validate_shape: Any = None, use_locking: Any = None, name: str | None = None) -> Tensor:
+def assign(
+    ref: Variable, value: Any, validate_shape: Any = None, use_locking: Any = None, name: str | None = None
+) -> Tensor:
     """Write a value to a variable; fetching the result gives the new value."""
     return _variable("assign", ref).assign(value, name=name)
 
@@ -297,6 +326,39 @@ def assign_add(ref: Variable, value: Any, use_locking: Any = None, name: str | N
 def assign_sub(ref: Variable, value: Any, use_locking: Any = None, name: str | None = None) -> Tensor:
     """Subtract from a variable; fetching the result gives the new value."""
     return _variable("assign_sub", ref).assign_sub(value, name=name)
+
+
+def _scattered(op: str, mode: str, ref: Any, indices: Any, updates: Any, name: str | None) -> Tensor:
+    variable = _variable(op, ref)
+    inputs = Inputs(variable.graph)
+    index = cast(as_operand(inputs.node(indices)), int64)
+    values = as_operand(inputs.node(updates), variable.dtype)
+    if mode == "subtract":
+        mode, values = "add", NEG(values)
+    wanted = (*index.shape, *variable.value_shape[1:])
+
+    def write(before: Node, index: Node, values: Node) -> Node:
+        return SCATTER(before, index, values, dim=0, mode=mode)
+
+    tensor: Tensor = variable._write(op, name, write, (index, expand_to(values, wanted)), True, inputs)
+    return tensor
+
+
+def scatter_update(
+    ref: Variable, indices: Any, updates: Any, use_locking: Any = None, name: str | None = None
+) -> Tensor:
+    """Overwrite the rows of a variable that `indices` name; of several writers of a row the last wins."""
+    return _scattered("ScatterUpdate", "set", ref, indices, updates, name)
+
+
+def scatter_add(ref: Variable, indices: Any, updates: Any, use_locking: Any = None, name: str | None = None) -> Tensor:
+    """Add to the rows of a variable that `indices` name."""
+    return _scattered("ScatterAdd", "add", ref, indices, updates, name)
+
+
+def scatter_sub(ref: Variable, indices: Any, updates: Any, use_locking: Any = None, name: str | None = None) -> Tensor:
+    """Subtract from the rows of a variable that `indices` name."""
+    return _scattered("ScatterSub", "subtract", ref, indices, updates, name)
 
 
 def _variable(op: str, ref: Any) -> Any:
@@ -356,4 +418,3 @@ def local_variables_initializer() -> Operation:
 def is_variable_initialized(variable: Variable) -> Tensor:
     """Whether a variable has a value in the session, as a bool tensor."""
     return variable.is_initialized()
-
