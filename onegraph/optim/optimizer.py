@@ -188,11 +188,12 @@ class Optimizer:
         fresh: dict[str, Tensor] = {}
         for p in active:
             state = self.state[p]
+            loaded = bool(state)
             for name, slot in slots.items():
                 if state.get(name) is not None:
                     continue
                 start = float(group[slot.start]) if isinstance(slot.start, str) else slot.start
-                if slot.scalar and state:
+                if slot.scalar and loaded:
                     start = 1.0 if name == "step" else start  # state from PyTorch that counts no steps
                     state[name] = full((), start, float64)
                 elif slot.scalar:
@@ -256,10 +257,12 @@ class Optimizer:
         loaded = {n: {k: _loaded(v) for k, v in s.items()} for n, s in state_dict["state"].items() if n in by_number}
         for number, values in loaded.items():
             _check_shapes(number, by_number[number], values)
-        shared: dict[tuple[str, float], Tensor] = {}
         with no_grad():
-            for number, values in loaded.items():
-                self._load_one(by_number[number], values, shared)
+            for group in groups:
+                shared: dict[tuple[str, float], Tensor] = {}  # parameters of one group that counted alike go on so
+                for number in group["params"]:
+                    if number in loaded:
+                        self._load_one(by_number[number], loaded[number], shared)
         for number, p in by_number.items():
             if number not in loaded:
                 self.state.pop(p, None)

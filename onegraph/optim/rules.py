@@ -316,7 +316,9 @@ def _rmsprop(param: Node, grad: Node, state: State, hyper: Hyper) -> tuple[Node,
     if hyper.has("centered"):
         mean = new["grad_avg"] = _towards(state["grad_avg"], g, "alpha", hyper)
         square = SUB(square, MUL(mean, mean))
-    direction = DIV(g, ADD(SQRT(square), hyper.like("eps", param)))
+    eps = hyper.like("eps", param)
+    inside = hyper.has("eps_inside")  # TensorFlow adds it under the root
+    direction = DIV(g, SQRT(ADD(square, eps)) if inside else ADD(SQRT(square), eps))
     if hyper.has("momentum"):
         direction = ADD(MUL(state["momentum_buffer"], hyper.like("momentum", param)), direction)
         new["momentum_buffer"] = direction
