@@ -1,0 +1,59 @@
+"""Layers, `compile` and `fit`, with Keras' names (Keras 1's spellings too). Start with README.md.
+
+    from onegraph.keras import Sequential, Dense, Activation, SGD
+
+Everything is thin: a layer is an `onegraph.nn.Module`, an optimizer hands over to `onegraph.optim`, and a training step
+is one function traced by `onegraph.jit`.
+"""
+
+from onegraph.keras import (
+    activations,
+    backend,
+    callbacks,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    regularizers,
+    utils,
+)
+from onegraph.keras.layers import *  # noqa: F403
+from onegraph.keras.layers import __all__ as _layers
+from onegraph.keras.losses import Loss
+from onegraph.keras.metrics import Metric
+from onegraph.keras.models import Functional, Model, Sequential, load_model
+from onegraph.keras.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Nadam, Optimizer, RMSprop
+
+__all__ = [
+    *_layers,
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Functional",
+    "Loss",
+    "Metric",
+    "Model",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "Sequential",
+    "activations",
+    "backend",
+    "callbacks",
+    "constraints",
+    "initializers",
+    "layers",
+    "load_model",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "regularizers",
+    "utils",
+]

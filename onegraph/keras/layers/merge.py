@@ -1,0 +1,239 @@
+"""Layers with several inputs: Add, Multiply, Concatenate and the like, and what operators on symbolic tensors record."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, ClassVar
+
+from onegraph.errors import ArgumentError, ShapeError
+from onegraph.frontend import EXPORTS
+from onegraph.keras.layers.base import Layer
+
+_cat, _maximum, _minimum = EXPORTS["cat"], EXPORTS["maximum"], EXPORTS["minimum"]
+
+
+class Merge(Layer):
+    """Base of layers that combine a list of inputs."""
+
+    def _check(self, inputs: Any, least: int = 2) -> list[Any]:
+        if not isinstance(inputs, (list, tuple)) or len(inputs) < least:
+            raise ArgumentError(
+                f"layer {self.name!r} ({type(self).__name__}) needs a list of at least {least} inputs",
+                hint=f"{type(self).__name__}()([a, b])",
+            )
+        return list(inputs)
+
+    def combine(self, a: Any, b: Any) -> Any:
+        """Two inputs to one."""
+        raise NotImplementedError
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the result."""
+        items = self._check(inputs)
+        result = items[0]
+        for item in items[1:]:
+            result = self.combine(result, item)
+        return result
+
+
+class Add(Merge):
+    """The sum of a list of inputs.
+
+    >>> import onegraph as og
+    >>> Add()([og.ones(2), og.ones(2)])
+    tensor([2., 2.])
+    """
+
+    def combine(self, a: Any, b: Any) -> Any:
+        """Two inputs to one."""
+        return a + b
+
+
+class Multiply(Merge):
+    """The product of a list of inputs."""
+
+    def combine(self, a: Any, b: Any) -> Any:
+        """Two inputs to one."""
+        return a * b
+
+
+class Subtract(Merge):
+    """The first of two inputs without the second."""
+
+    def combine(self, a: Any, b: Any) -> Any:
+        """Two inputs to one."""
+        return a - b
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the result."""
+        if len(self._check(inputs)) != 2:
+            raise ArgumentError(f"layer {self.name!r} (Subtract) needs exactly two inputs, got {len(inputs)}")
+        return inputs[0] - inputs[1]
+
+
+class Maximum(Merge):
+    """The largest of a list of inputs, element by element."""
+
+    def combine(self, a: Any, b: Any) -> Any:
+        """Two inputs to one."""
+        return _maximum(a, b)
+
+
+class Minimum(Merge):
+    """The smallest of a list of inputs, element by element."""
+
+    def combine(self, a: Any, b: Any) -> Any:
+        """Two inputs to one."""
+        return _minimum(a, b)
+
+
+class Average(Add):
+    """The mean of a list of inputs, element by element."""
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the result."""
+        return super().call(inputs) / len(inputs)
+
+
+class Concatenate(Merge):
+    """Inputs put one behind the other.
+
+    Args:
+        axis: along which.
+    """
+
+    legacy_names: ClassVar = {"concat_axis": "axis"}
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the result."""
+        return _cat(self._check(inputs, 1), self.axis)
+
+
+class Dot(Merge):
+    """Products of two inputs summed along an axis of each.
+
+    Args:
+        axes: one axis, or one for each input.
+        normalize: scale to norm 1 first, which gives cosines.
+    """
+
+    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axes = (axes, axes) if isinstance(axes, int) else tuple(axes)
+        self.normalize = normalize
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the result."""
+        a, b = self._check(inputs)
+        first, second = (axis % t.ndim for axis, t in zip(self.axes, (a, b), strict=True))
+        if a.shape[first] != b.shape[second]:
+            raise ShapeError(f"Dot: axis {first} of {tuple(a.shape)} and axis {second} of {tuple(b.shape)} differ")
+        if self.normalize:
+            a, b = (t / (t * t).sum(d, keepdim=True).clamp(min=1e-12).sqrt() for t, d in ((a, first), (b, second)))
+        left, right = a.movedim(first, -1), b.movedim(second, 1)
+        rows, columns = left.shape[1:-1], right.shape[2:]
+        product = left.reshape(a.shape[0], -1, a.shape[first]) @ right.reshape(b.shape[0], b.shape[second], -1)
+        return product.reshape(a.shape[0], *(tuple(rows) + tuple(columns) or (1,)))
+
+
+class Arithmetic(Layer):
+    """An operator on symbolic tensors, such as `a + b` or `x * 2`.
+
+    Args:
+        op: name in Python's `operator` module: add, sub, mul, truediv, pow or matmul.
+        number: the other operand, when it is a number.
+        reflected: whether the number stands on the left.
+    """
+
+    ALLOWED: ClassVar = ("add", "sub", "mul", "truediv", "pow", "matmul")
+
+    def __init__(self, op: str, number: float | None = None, reflected: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if op not in self.ALLOWED:
+            raise ArgumentError(f"Arithmetic: op must be one of {', '.join(self.ALLOWED)}, got {op!r}")
+        self.op, self.number, self.reflected = op, number, reflected
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the result."""
+        a, b = inputs if self.number is None else (inputs, self.number)
+        function = getattr(operator, self.op)
+        return function(b, a) if self.reflected else function(a, b)
+
+
+class GetItem(Layer):
+    """An index on a symbolic tensor, such as `x[:, 0]`.
+
+    Args:
+        index: of ints, slices, None and Ellipsis; or what `get_config` made of one.
+    """
+
+    def __init__(self, index: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.index = _index_from(index)
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the result."""
+        return inputs[self.index]
+
+    def get_config(self) -> dict[str, Any]:
+        """The index in a form that JSON holds."""
+        items = self.index if isinstance(self.index, tuple) else (self.index,)
+        return {"name": self.name, "index": [_index_config(i) for i in items]}
+
+
+def _index_config(item: Any) -> Any:
+    if isinstance(item, slice):
+        return {"slice": [item.start, item.stop, item.step]}
+    return "..." if item is Ellipsis else item
+
+
+def _index_from(index: Any) -> Any:
+    if isinstance(index, list):
+        return tuple([_index_from(i) for i in index])
+    if isinstance(index, dict):
+        return slice(*index["slice"])
+    return Ellipsis if index == "..." else index
+
+
+def add(inputs: Any, **kwargs: Any) -> Any:
+    """The sum of a list of inputs."""
+    return Add(**kwargs)(inputs)
+
+
+def multiply(inputs: Any, **kwargs: Any) -> Any:
+    """The product of a list of inputs."""
+    return Multiply(**kwargs)(inputs)
+
+
+def subtract(inputs: Any, **kwargs: Any) -> Any:
+    """The first of two inputs without the second."""
+    return Subtract(**kwargs)(inputs)
+
+
+def average(inputs: Any, **kwargs: Any) -> Any:
+    """The mean of a list of inputs."""
+    return Average(**kwargs)(inputs)
+
+
+def maximum(inputs: Any, **kwargs: Any) -> Any:
+    """The largest of a list of inputs."""
+    return Maximum(**kwargs)(inputs)
+
+
+def minimum(inputs: Any, **kwargs: Any) -> Any:
+    """The smallest of a list of inputs."""
+    return Minimum(**kwargs)(inputs)
+
+
+def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+    """Inputs put one behind the other."""
+    return Concatenate(axis=axis, **kwargs)(inputs)
+
+
+def dot(inputs: Any, axes: Any, normalize: bool = False, **kwargs: Any) -> Any:
+    """Products of two inputs summed along an axis of each."""
+    return Dot(axes, normalize, **kwargs)(inputs)
