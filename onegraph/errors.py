@@ -21,7 +21,8 @@ def is_internal(filename: str) -> bool:
     known = _internal.get(filename)
     if known is None:
         inside = filename.startswith((_PACKAGE + os.sep, "<frozen", "<onegraph"))
-        inside = inside and not filename.startswith(_WRITTEN_LIKE_USERS)
+        if filename.startswith(_WRITTEN_LIKE_USERS) and not filename.endswith("__init__.py"):
+            inside = False
         known = _internal[filename] = inside or os.path.basename(filename) in ("contextlib.py", "functools.py")
     return known
 

@@ -17,7 +17,7 @@ from onegraph.cli.measure import measure
 from onegraph.cli.preprocessing import Preprocessing
 from onegraph.data import arrays_from
 from onegraph.data.dataset import Dataset
-from onegraph.errors import DataError, NotFiniteError, StateError
+from onegraph.errors import ArgumentError, DataError, NotFiniteError, StateError
 from onegraph.storage.model import load_model
 from onegraph.storage.serving import LoadedModel
 
@@ -69,7 +69,7 @@ def with_classes(dataset: Any, theirs: tuple[str, ...], ours: list[str]) -> Any:
 
 @click.command("evaluate")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--data", help="As for `train`.  [default: what the model was trained on]")
+@click.option("--data", help="As for `train`.  [default: the digits, for a model trained on them]")
 @click.option("--part", type=click.Choice(["test", "train"]), default="test", show_default=True)
 @click.option("--batch-size", type=click.IntRange(1), default=256, show_default=True)
 @click.option("--confusion", type=click.Path(path_type=Path), help="Draw the confusion matrix into this PNG file.")
@@ -79,7 +79,9 @@ def command(model: Path, data: str | None, part: str, batch_size: int, confusion
     loaded = load_model(model)
     names = classes_of(loaded)
     preprocessing = Preprocessing.from_dict(loaded.extra.get("preprocessing") or {})
-    source = data or loaded.extra.get("data") or "digits"
+    source = data or ("digits" if loaded.extra.get("data") == "digits" else None)
+    if source is None:
+        raise ArgumentError("the model was not trained on the digits, so --data is needed: a folder of test images")
     found = arrays_from(source, preprocessing.size, preprocessing.channels)
     dataset = with_classes(getattr(found, part), found.class_names, names)
     result = measure(lambda x: loaded(x).numpy(), dataset, preprocessing, len(names), batch_size)

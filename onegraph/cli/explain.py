@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 import onegraph as og
 from onegraph.cli.networks import find_network, listing
 from onegraph.errors import ArgumentError
+from onegraph.frontend.explain import explain_graph
+from onegraph.ir.dim import Dim
 from onegraph.nn.functional import cross_entropy
+from onegraph.passes.specialize import specialize
 from onegraph.storage.model import load_model
 
 
@@ -45,10 +47,9 @@ def command(
 
 
 def _explain_saved(path: Path, batch: int) -> list[tuple[str, str]]:
-    model = load_model(path)
-    shapes = [tuple(batch if isinstance(s, str) else s for s in info.shape) for info in model.signature.inputs]
-    inputs = [og.tensor(np.zeros(s, i.dtype.numpy)) for s, i in zip(shapes, model.signature.inputs, strict=True)]
-    return model.explain(*inputs).stages
+    graph = load_model(path).graph
+    sizes = {str(s): batch for node in graph.inputs for s in node.shape if isinstance(s, Dim)}
+    return explain_graph(specialize(graph, sizes) if sizes else graph, "saved").stages
 
 
 def _explain_network(target: str, batch: int, training: bool, classes: int, channels: int) -> list[tuple[str, str]]:

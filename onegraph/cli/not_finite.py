@@ -5,6 +5,7 @@ Read next: `trainer.py`, which keeps what is needed to repeat its last step.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -15,8 +16,9 @@ from onegraph.backends.reference import ReferenceExecutable
 from onegraph.errors import NotFiniteError
 from onegraph.frontend.tensor import Tensor
 from onegraph.ir.dtype import bfloat16, bfloat16_to_float32
-from onegraph.ir.node import Graph, Node
+from onegraph.ir.node import Graph, Node, Source
 from onegraph.ir.traverse import topological
+from onegraph.runtime.realize import scalar_buffer
 
 # Infinity is what these are asked for: the value outside a window, or a mask.
 _ON_PURPOSE = frozenset({"constant", "pad", "full"})
@@ -49,7 +51,7 @@ def first_bad_node(outputs: Sequence[Tensor]) -> tuple[Node, np.ndarray] | None:
         outputs: tensors that are recorded but not computed yet.
     """
     order = topological([t.node for t in outputs], stop=lambda n: type(n.value) is Buffer)
-    known = {n: n.value for n in order if type(n.value) is Buffer}
+    known = {n: _value(n) for n in order if type(n.value) is Buffer or n.op == "input"}
     rest = [n for n in order if n not in known]
     with np.errstate(all="ignore"):
         found = ReferenceExecutable(Graph(list(known), rest, "step")).run(list(known.values()))
@@ -63,6 +65,11 @@ def first_bad_node(outputs: Sequence[Tensor]) -> tuple[Node, np.ndarray] | None:
         if node.op not in _ON_PURPOSE and not only_constants:
             bad.add(node)
     return None
+
+
+def _value(node: Node) -> Buffer:
+    """The value of a leaf; Python numbers in an expression are leaves with a number as their value."""
+    return node.value if type(node.value) is Buffer else scalar_buffer(node.value, node.dtype)
 
 
 def _values(buffer: Buffer) -> np.ndarray:
@@ -100,12 +107,25 @@ def explain_step(
     if found is None:
         return _error(f"{where}: the values are finite up to the gradients; the update made them not finite", advice, None)
     node, values = found
-    layer = (node.source[2] if node.source is not None else "").replace("/", ".")
+    source = _source(node)
+    layer = (source[2] if source is not None else "").replace("/", ".")
     place = f"{direction}layer {layer}" if layer else f"{direction}the computation outside all layers"
     text = f"{where}: the first value that is not finite appeared in {place}, operation {node.op}"
-    return _error(f"{text} with a result of shape {tuple(node.shape)}: {describe_values(values)}", advice, node)
+    return _error(f"{text} with a result of shape {tuple(node.shape)}: {describe_values(values)}", advice, source)
 
 
-def _error(message: str, hint: str, node: Any) -> NotFiniteError:
-    location = None if node is None or node.source is None else node.source[:2]
-    return NotFiniteError(message, hint=hint, location=location)
+def _source(node: Node) -> Source | None:
+    """The line and layer of an operation; for one of a derivative, of the nearest recorded one that it reads."""
+    nearest, queue, seen = None, deque([node]), {node}
+    while queue:
+        found = queue.popleft()
+        if found.source is not None and found.source[2]:
+            return found.source
+        nearest = nearest or found.source
+        queue.extend(i for i in found.inputs if i not in seen)
+        seen.update(found.inputs)
+    return nearest
+
+
+def _error(message: str, hint: str, source: Source | None) -> NotFiniteError:
+    return NotFiniteError(message, hint=hint, location=None if source is None else source[:2])

@@ -218,8 +218,9 @@ def _finish(trainer: Trainer, result: Measurement, seconds: float) -> str:
         "preprocessing": trainer.preprocessing.to_dict(),
         "metrics": {k: v for k, v in metrics.items() if v == v and abs(v) != float("inf")},
         "network": Path(trainer.settings.network).name,
-        "data": trainer.settings.data,
     }
+    if trainer.settings.data == "digits":  # a path would mean nothing elsewhere, and tell where the model was made
+        extra["data"] = "digits"
     example = np.zeros((1, trainer.preprocessing.channels, *trainer.preprocessing.size), np.float32)
     save_model(out / "model", trainer.model, example, input_names=["images"], output_names=["logits"], extra=extra)
     title = f"{result.accuracy:.2%} of {result.count:,} test images are right"

@@ -148,14 +148,20 @@ class Trainer:
             collate_fn=numpy_collate,
         )
 
-    def _step(self, images: og.Tensor, labels: og.Tensor) -> tuple[og.Tensor, og.Tensor]:
-        """One step of training: forward, loss, gradients, update. Traced once a batch shape."""
+    def _step(self, images: og.Tensor, labels: og.Tensor) -> tuple[og.Tensor, og.Tensor, og.Tensor]:
+        """One step of training: forward, loss, gradients, update. Traced once a batch shape.
+
+        Returns:
+            The loss, how many images were right, and the largest gradient.
+        """
         logits = self.model(images)
         loss = cross_entropy(logits, labels)
         loss.backward()
+        gradients = [p.grad.abs().max() for p in self.model.parameters() if p.grad is not None]
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return loss.detach(), (logits.detach().argmax(1) == labels).sum()
+        right = (logits.detach().argmax(1) == labels).sum()
+        return loss.detach(), right, og.stack(gradients).max()
 
     # ---- the loop
 
@@ -212,13 +218,12 @@ class Trainer:
         if self.stop_on_nan:
             tensors = [*self.model.parameters(), *self.model.buffers()]
             self._before = [(t, t._realize()) for t in tensors], og.get_rng_state()
-        loss, correct = self.step(scaled, labels)
-        value = loss.item()
+        loss, correct, gradient = (tensor.item() for tensor in self.step(scaled, labels))
         self.scheduler.step()
-        if self.stop_on_nan and not math.isfinite(value):
+        if self.stop_on_nan and not (math.isfinite(loss) and math.isfinite(gradient)):
             raise self._explain(scaled, labels)
-        self._last_batch = scaled, labels
-        return value, int(correct.item())
+        self._last_batch, self._largest_gradient = (scaled, labels), gradient
+        return loss, int(correct)
 
     def _explain(self, scaled: np.ndarray, labels: np.ndarray) -> Exception:
         """Put the values from before the last step back, and find where it went wrong."""
@@ -230,7 +235,9 @@ class Trainer:
                 tensor.grad = None
         og.set_rng_state(random)
         where = f"step {self.position.step + 1}, in epoch {self.position.epoch + 1}"
-        advice = f"the learning rate is {self.settings.lr:g}: try --lr {self.settings.lr / 10:g}, or check the data"
+        usual = OPTIMIZERS[self.settings.optimizer][1]
+        lower = usual if self.settings.lr > usual else self.settings.lr / 10
+        advice = f"the learning rate is {self.settings.lr:g}: try --lr {lower:g}, or check the data"
         latest = self.checkpoints.steps()
         if latest:
             advice += f"; the last good checkpoint is {self.checkpoints.path(latest[-1])}"
@@ -249,7 +256,8 @@ class Trainer:
         board.add_scalar("loss/test", result.loss, position.step)
         board.add_scalar("accuracy/test", result.accuracy, position.step)
         for name, parameter in self.model.named_parameters():
-            board.add_histogram(f"parameters/{name}", parameter.detach(), position.step)
+            if np.isfinite(values := parameter.numpy(force=True)).all():
+                board.add_histogram(f"parameters/{name}", values, position.step)
         position.epoch += 1
         position.seen, position.loss, position.correct = 0, 0.0, 0
         board.flush()
@@ -270,6 +278,7 @@ class Trainer:
         board.add_scalar("loss/train", loss, step)
         board.add_scalar("accuracy/train", accuracy, step)
         board.add_scalar("learning rate", self.optimizer.param_groups[0]["lr"], step)
+        board.add_scalar("largest gradient", self._largest_gradient, step)
         board.add_scalar("images a second", rate, step)
 
     def measure(self) -> Measurement:

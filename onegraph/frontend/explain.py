@@ -8,7 +8,8 @@ from typing import Any
 from onegraph.frontend.function import Function, jit
 from onegraph.ir.node import Graph
 from onegraph.ir.text import to_text
-from onegraph.passes.pipeline import Pass
+from onegraph.passes.pipeline import Pass, optimize
+from onegraph.runtime.plan import plan_for
 
 
 class Explanation:
@@ -65,16 +66,21 @@ def explain(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Explanat
     v3 = mul(v2, v2)  f32(2,)  then free v2
     """
     traceable = function if isinstance(function, Function) or hasattr(function, "trace") else jit(function)
-    traced = traceable.trace(*args, **kwargs)
-    stages = [("traced", _text(traced.graph))]
-    before = [_text(traced.graph)]
+    return explain_graph(traceable.trace(*args, **kwargs).graph, "traced")
+
+
+def explain_graph(graph: Graph, name: str) -> Explanation:
+    """As `explain`, for a graph without unknown sizes; `name` is that of its first stage."""
+    stages = [(name, _text(graph))]
+    before = [_text(graph)]
 
     def observe(step: Pass, graph: Graph) -> None:
         text = _text(graph)
         stages.append((f"{step.name}: {step.doc}", "(no change)" if text == before[0] else text))
         before[0] = text
 
-    plan = traced.lower(observe).compile()
+    optimize(graph, observe)
+    plan = plan_for(graph)
     stages.append((f"plan ({plan.backend.name})", plan.executable.describe()))
     return Explanation(stages)
 
