@@ -103,7 +103,8 @@ def write_manifest(path: Path, content: dict[str, Any], files: Iterable[str]) ->
     """Write a JSON file that lists the checksums of files beside it, and its own."""
     content = {**content, "files": {name: checksum(path.parent / name) for name in files}}
     content["sha256"] = _self_checksum(content)
-    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="ascii")
+    lines = [f"{to_json(key)}: {to_json(value)}" for key, value in content.items()]  # a line each, for readers
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="ascii")
 
 
 def read_manifest(path: Path, kind: str, version: int, files: set[str]) -> dict[str, Any]:
