@@ -169,7 +169,9 @@ class _Verifier:
             return
         shape, dtype = expected
         if type(dtype) is not DType or type(shape) is not tuple:
-            self.fail(node, f"its inputs or attributes do not fit the op, which gives {dtype!r:.80} of shape {shape!r:.80}")
+            self.fail(
+                node, f"its inputs or attributes do not fit the op, which gives {dtype!r:.80} of shape {shape!r:.80}"
+            )
         if shape != node.shape or dtype is not node.dtype:
             self.fail(node, f"has {node.dtype.short}{_shown(node.shape)}, its op gives {dtype.short}{_shown(shape)}")
 

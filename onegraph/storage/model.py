@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -303,9 +304,8 @@ def _describe(names: Sequence[str], nodes: Sequence[Node]) -> list[dict[str, Any
 
 
 def _own_version() -> str:
-    import onegraph
-
-    return onegraph.__version__
+    # The package itself imports what is below it, so that it is asked for here rather than imported.
+    return str(sys.modules["onegraph"].__version__)
 
 
 # ---- loading

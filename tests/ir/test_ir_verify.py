@@ -154,7 +154,7 @@ def test_an_error_of_the_rule_becomes_one_that_names_the_node() -> None:
 
 
 def test_a_rule_that_passes_on_an_attribute_that_is_no_dtype_or_shape() -> None:
-    for given, words in (((), "x"), "'x' of shape ()"), ((5, float32), "of shape 5"):
+    for shown, words in (((), "x"), "'x' of shape ()"), ((5, float32), "of shape 5"):
         with pytest.raises(GraphError, match="do not fit the op, which gives") as caught:
-            verify(Graph([], [node("iota")]), lambda op, tested, given=given: given)  # type: ignore[arg-type]
+            verify(Graph([], [node("iota")]), lambda op, tested, shown=shown: shown)  # type: ignore[arg-type]
         assert words in str(caught.value)
