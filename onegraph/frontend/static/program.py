@@ -165,7 +165,8 @@ class Program:
         if found is None:
             values: dict[str, int] = {}
             for tensor, shape in zip(self.feeds, shapes, strict=True):
-                bind_sizes(f"feed {tensor.name!r}", tensor._fed.shape, shape, values)
+                for declared in (tensor._fed.shape, tensor._node.shape):  # the second knows what set_shape said
+                    bind_sizes(f"feed {tensor.name!r}", declared, shape, values)
             found = self._plans[key] = plan_for(specialize(self.graph, values) if self.unknown else self.graph)
             while len(self._plans) > settings.plan_cache_size:
                 self._plans.popitem(last=False)

@@ -277,7 +277,7 @@ def _buffer(tensor: Tensor, value: Any) -> Buffer:
         raise FeedError(f"feed {describe_placeholder(tensor)}: the value is no regular array: {error}") from None
     if array.dtype != dtype.numpy or dtype is bfloat16:
         array = _converted(tensor, array, dtype)
-    shape = tensor._fed.shape
+    shape = tensor._node.shape
     if len(array.shape) != len(shape) or any(
         type(s) is int and s != n for s, n in zip(shape, array.shape, strict=True)
     ):
