@@ -42,6 +42,8 @@ class Trace:
         """Tensors from outside that are read: the tensor, and the node that it had at first."""
         self.owners: dict[Node, Tensor] = {}
         """The tensor that each such node stands for."""
+        self.modes: dict[int, tuple[Any, bool]] = {}
+        """Modules called: the module, and whether it was in training mode."""
         self.changed: dict[int, tuple[Tensor, Node]] = {}
         """Tensors from outside that are written: the tensor, and the node that it had before."""
         self.gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
@@ -68,6 +70,10 @@ class Trace:
             realize_tensors([tensor])  # pending work from before the trace: its value is what is captured
             tensor._settle()  # type: ignore[attr-defined]
             self.outside[key] = (tensor, tensor._node)
+
+    def called(self, module: Any) -> None:
+        """Note a module that is called: its mode decides what is recorded."""
+        self.modes.setdefault(id(module), (module, module.training))
 
     def written(self, tensor: Tensor, before: Node) -> None:
         """Note a tensor that is written in place."""
@@ -236,6 +242,7 @@ class _Call:
         self.captured = list(trace.outside.values())
         self.random = list(trace.random.values())
         self.numbers = trace.numbers
+        self.modes = list(trace.modes.values())
         inputs, known = list(self.argument_nodes), {}
         for tensor, node in self.captured:
             if node not in known and node not in self.argument_nodes:
@@ -310,7 +317,7 @@ class Function:
         self.static_names = frozenset(static_argnames)
         names = list(inspect.signature(function).parameters) if static_argnums else []
         self.static_names |= {names[i] for i in static_argnums}
-        self._calls: OrderedDict[Any, _Call] = OrderedDict()
+        self._calls: OrderedDict[Any, list[_Call]] = OrderedDict()
         self._lock = threading.RLock()
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -330,17 +337,17 @@ class Function:
             tuple([(t._node.shape, t._node.dtype, t._requires_grad) for t in tensors]),
             mode.gradients,
             settings.backend,
-            _training_flags(self.function),
         )
         return structure, tensors, signature
 
     def _call_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[_Call, list[Tensor]]:
         structure, tensors, signature = self._prepare(args, kwargs)
-        call = self._calls.get(signature)
+        known = self._calls.get(signature, [])
+        call = next((c for c in known if all(m.training == training for m, training in c.modes)), None)
         if call is None:
             with self._lock:
                 call = _Call(self.function, tensors, structure)
-                self._calls[signature] = call
+                self._calls[signature] = [*known, call]
                 if len(self._calls) > settings.plan_cache_size:
                     self._calls.popitem(last=False)
         return call, tensors
@@ -365,16 +372,7 @@ class Function:
     @property
     def traces(self) -> int:
         """How many input signatures were traced so far."""
-        return len(self._calls)
-
-
-def _training_flags(function: Any) -> Any:
-    """Whether the module that a function belongs to is in training mode, which decides what is recorded."""
-    owner = getattr(function, "__self__", None)
-    if owner is None and isinstance(function, functools.partial):
-        owner = function.args[0] if function.args else None
-    modules = getattr(owner, "modules", None)
-    return tuple([m.training for m in modules()]) if callable(modules) else None
+        return sum(len(calls) for calls in self._calls.values())
 
 
 def jit(function: Any = None, *, static_argnames: Sequence[str] = (), static_argnums: Sequence[int] = ()) -> Any:

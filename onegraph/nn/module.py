@@ -66,6 +66,8 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         before = scopes.enter(self._scope or type(self).__name__)
+        if mode.trace is not None:
+            mode.trace.called(self)
         try:
             if not self._ready and not before:
                 self._prepare()
