@@ -44,7 +44,7 @@ _VERSION: Final = 1
 _GRAPH: Final = "graph.txt"
 _WEIGHTS: Final = "weights.safetensors"
 _SIGNATURE: Final = "signature.json"
-_MAX_GRAPH: Final = 256 << 20
+_MAX_GRAPH: Final = 64 << 20
 _BATCH: Final = "batch"
 _Traced: TypeAlias = tuple[Graph, list[tuple[Tensor, Node]], list[str], Any]
 """Graph, captured tensors, default names of the outputs, and how the result is arranged."""
