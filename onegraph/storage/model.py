@@ -35,7 +35,7 @@ from onegraph.ops.record import check_rule
 from onegraph.passes.specialize import specialize
 from onegraph.storage.atomic import atomic_directory, read_directory
 from onegraph.storage.manifest import damaged, from_json, read_bytes, read_manifest, to_json, write_manifest
-from onegraph.storage.safetensors import load_file, save_file
+from onegraph.storage.safetensors import StoredArray, load_file, save_file
 from onegraph.storage.serving import LoadedModel, Signature, signature_of
 from onegraph.storage.state import Encoder, origin, stored_tensor
 
@@ -100,7 +100,6 @@ def save_model(
     weights = _name_weights(target, captured, names)
     graph = _rename(graph, len(names), list(weights))
     _check(graph, examples, dynamic_batch)
-    text = to_text(graph)
     content = {
         "format": _KIND,
         "version": _VERSION,
@@ -111,10 +110,13 @@ def save_model(
         "result": result,
         "extra": _plain(extra),
     }
-    stored = {name: stored_tensor(tensor) for name, tensor in weights.items()}
+    _write(path, to_text(graph), {name: stored_tensor(tensor) for name, tensor in weights.items()}, content)
+
+
+def _write(path: str | os.PathLike[str], text: str, weights: dict[str, StoredArray], content: dict[str, Any]) -> None:
     with atomic_directory(path) as folder:
         (folder / _GRAPH).write_text(text, encoding="utf-8")
-        save_file(stored, folder / _WEIGHTS)
+        save_file(weights, folder / _WEIGHTS)
         write_manifest(folder / _SIGNATURE, content, [_GRAPH, _WEIGHTS])
 
 
