@@ -17,7 +17,25 @@ globals().update(_frontend.EXPORTS)
 __version__ = "0.1.0"
 __all__ = [*_frontend.EXPORTS, "__version__"]
 
-_SUBPACKAGES = frozenset({"board", "config", "data", "errors", "keras", "nn", "optim", "static", "storage", "utils"})
+_SUBPACKAGES = frozenset(
+    {
+        "accelerator",
+        "board",
+        "config",
+        "cuda",
+        "data",
+        "errors",
+        "func",
+        "keras",
+        "linalg",
+        "nn",
+        "optim",
+        "special",
+        "static",
+        "storage",
+        "utils",
+    }
+)
 _ELSEWHERE = {  # names that live in a subpackage, imported when they are first used
     "save": "storage",
     "load": "storage",

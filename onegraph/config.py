@@ -27,6 +27,8 @@ class Settings:
     """Operations that may be recorded before a loop that never looks at anything is realized in pieces."""
     plan_cache_size: int = 512
     """Compiled plans kept in memory; the least recently used goes first."""
+    threads: int = os.cpu_count() or 1
+    """Threads that native kernels may use; results do not depend on it."""
     shape_change_warning: int = 16
     """Distinct input shapes of one computation after which a warning explains padding and bucketing."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from onegraph.config import settings, using
-from onegraph.frontend import autograd, convert, generate, operators, random
+from onegraph.frontend import autograd, convert, dynamic, generate, operators, random, types
 from onegraph.frontend.control import cond, scan, while_loop
 from onegraph.frontend.convert import as_tensor, evaluate, from_dlpack, from_numpy_array, frombuffer, tensor
 from onegraph.frontend.explain import explain
@@ -23,7 +23,8 @@ namespaces: dict[str, dict[str, Any]] = {"": {}}
 generate.install(namespaces)
 operators.install()
 autograd.install()
-for _name, _method in {**convert.METHODS, **random.METHODS}.items():
+dynamic.install(namespaces)
+for _name, _method in {**convert.METHODS, **random.METHODS, **types.METHODS}.items():
     setattr(Tensor, _name, _method)
 
 
@@ -81,5 +82,5 @@ _named = {
     "e": 2.718281828459045,
     "newaxis": None,
 }
-EXPORTS: dict[str, Any] = {**namespaces[""], **random.FUNCTIONS, **_dtype_names, **_named}
+EXPORTS: dict[str, Any] = {**namespaces[""], **random.FUNCTIONS, **types.FUNCTIONS, **_dtype_names, **_named}
 """The names of the top-level package."""

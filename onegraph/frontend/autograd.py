@@ -49,7 +49,7 @@ def backward(
     else:
         targets = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     found = autodiff.gradient(roots, seeds, [t.node for t in targets])
-    for target, node in zip(targets, found, strict=True):
+    for target, node in zip(targets, _with_zeros(found, roots, [t.node for t in targets]), strict=True):
         if node is not None:
             accumulate(target, node, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
@@ -57,6 +57,25 @@ def backward(
         if not keep and leaves.get(tensor._node) is not tensor:
             tensor._freed = True
         wait_for(tensor)
+
+
+def _with_zeros(found: list[Node | None], roots: Sequence[Node], wanted: Sequence[Node]) -> list[Node | None]:
+    """Gradients, with zeros in place of None where a constant function (`floor`, `sign`) leads from the target to a root."""
+    if all(node is not None for node in found):
+        return found
+    reached, todo = set(roots), list(roots)
+    while todo:
+        node = todo.pop()
+        if node.op == "detach" or node.op == "with_gradient":  # there, None is what the user's rule gave
+            continue
+        for source in node.inputs:
+            if source.dtype.is_floating_point and node.dtype.is_floating_point and source not in reached:
+                reached.add(source)
+                todo.append(source)
+    return [
+        autodiff.reverse.zeros_like(target) if node is None and target in reached else node
+        for node, target in zip(found, wanted, strict=True)
+    ]
 
 
 def _seed_nodes(tensors: Sequence[Tensor], seeds: Tensor | Sequence[Tensor | None] | None) -> list[Node | None]:
@@ -117,7 +136,8 @@ def grad(
     for target in targets:
         if not target._requires_grad:
             raise GradientError(f"an input of shape {show(target.shape)} does not require gradients")
-    found = autodiff.gradient([t.node for t in tensors], _seed_nodes(tensors, grad_outputs), [t.node for t in targets])
+    roots, wanted = [t.node for t in tensors], [t.node for t in targets]
+    found = _with_zeros(autodiff.gradient(roots, _seed_nodes(tensors, grad_outputs), wanted), roots, wanted)
     results: list[Tensor | None] = []
     for target, node in zip(targets, found, strict=True):
         if node is None and (materialize_grads or target is None):

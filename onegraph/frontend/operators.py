@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from onegraph.errors import ArgumentTypeError
+from onegraph.frontend.dynamic import mask_places
 from onegraph.frontend.generate import assign, lift
 from onegraph.frontend.state import mode
 from onegraph.frontend.tensor import Tensor, View, tensor_from_array, wrap
@@ -132,7 +133,10 @@ def _getitem(self: Tensor, index: Any) -> Tensor:
         result = wrap(subscript.basic_item(self.node, key, index), self._requires_grad)
         result._view = View(self, lambda node: subscript.basic_item(node, key, index))
         return result
-    nodes = _slice_bounds(index_nodes(index))
+    places = None
+    if isinstance(index, Tensor) and index.dtype is bool_ and index.ndim > 0:
+        places = mask_places(index, self.shape)  # inputs of the plan: another mask with as many places compiles nothing
+    nodes = _slice_bounds(index_nodes(index)) if places is None else places
     result = wrap(subscript.get_item(self.node, nodes), self._requires_grad)
     if _is_basic(nodes):
         make_view(self, result, lambda node: subscript.get_item(node, nodes))
