@@ -17,6 +17,7 @@ from onegraph.ir import dtype as dtypes
 from onegraph.ir.dtype import DType, as_dtype
 from onegraph.ir.node import scopes
 from onegraph.nn import state
+from onegraph.nn.hooks import BackwardWatch
 from onegraph.nn.parameter import Buffer, Parameter
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import expand_to
@@ -51,7 +52,7 @@ class Module:
 
     def __init__(self) -> None:
         put = self.__dict__.__setitem__
-        for name in ("_parameters", "_buffers", "_modules", "_hooks_before", "_hooks_after"):
+        for name in ("_parameters", "_buffers", "_modules", "_hooks_before", "_hooks_after", "_hooks_backward"):
             put(name, {})
         put("_not_saved", set())
         put("training", True)
@@ -73,7 +74,12 @@ class Module:
                 self._prepare()
             if self._hooks_before:
                 args, kwargs = self._call_hooks_before(args, kwargs)
+            watch = BackwardWatch(self, self._hooks_backward) if self._hooks_backward else None
+            if watch is not None:
+                args = watch.watch_inputs(args)
             result = self.forward(*args, **kwargs)
+            if watch is not None:
+                result = watch.watch_output(result)
             return self._call_hooks_after(args, kwargs, result) if self._hooks_after else result
         finally:
             scopes.leave(before)
@@ -111,6 +117,10 @@ class Module:
     ) -> RemovableHandle:
         """Call `hook(module, args, result)` after `forward`; what it returns replaces the result."""
         return _register(self._hooks_after, hook, prepend, with_kwargs)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call `hook(module, grad_input, grad_output)` when gradients pass; a result replaces the input's gradients."""
+        return _register(self._hooks_backward, hook, prepend, False)
 
     # ---- attributes
 

@@ -181,6 +181,27 @@ def test_hooks() -> None:
     assert order == [2, 1]
 
 
+def test_backward_hooks() -> None:
+    layer, seen = nn.Linear(2, 1, bias=False), []
+    handle = layer.register_full_backward_hook(lambda m, into, out: seen.append((m, into[0], out[0])))
+    x = og.ones(3, 2, requires_grad=True)
+    (layer(x) * 2).sum().backward()
+    ((module, into, out),) = seen
+    assert module is layer and out.tolist() == [[2.0]] * 3
+    np.testing.assert_allclose(into.numpy(), x.grad.numpy())
+    layer(og.ones(3, 2)).sum().backward()  # nothing to differentiate by in the input
+    assert seen[1][1] is None and seen[1][2].tolist() == [[1.0]] * 3
+    handle.remove()
+    layer.register_full_backward_hook(lambda m, into, out: (into[0] * 0,))
+    x.grad = None
+    layer(x).sum().backward()
+    assert x.grad.tolist() == [[0.0, 0.0]] * 3 and len(seen) == 2
+    both = nn.Bilinear(2, 2, 1)
+    both.register_full_backward_hook(lambda m, into, out: None)
+    with pytest.raises(UnsupportedError, match="2 inputs require gradients"):
+        both(x, x)
+
+
 def test_copies_and_pickles_are_independent() -> None:
     block = Block()
     block(og.ones(2, 3)).sum().backward()
