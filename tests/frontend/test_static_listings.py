@@ -149,7 +149,12 @@ def test_layers_learn() -> None:
         for _ in range(100):
             loss_val, _ = sess.run([loss, updates], feed_dict=values)
     assert loss_val < 0.8 * first
-    assert [v.name for v in tf.trainable_variables()] == ["dense/kernel:0", "dense/bias:0", "dense_1/kernel:0", "dense_1/bias:0"]
+    assert [v.name for v in tf.trainable_variables()] == [
+        "dense/kernel:0",
+        "dense/bias:0",
+        "dense_1/kernel:0",
+        "dense_1/bias:0",
+    ]
 
 
 def test_one_plan_for_a_repeated_run() -> None:

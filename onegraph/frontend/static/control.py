@@ -141,7 +141,8 @@ def cond(
     ...     sess.run(y, {x: -3})
     np.float32(3.0)
     """
-    first, second = true_fn or fn1, false_fn or fn2
+    first = fn1 if true_fn is None else true_fn
+    second = fn2 if false_fn is None else false_fn
     if not callable(first) or not callable(second):
         raise ArgumentTypeError("cond: needs two functions, true_fn and false_fn")
     if isinstance(pred, bool):
