@@ -48,10 +48,10 @@ def first_bad_node(outputs: Sequence[Tensor]) -> tuple[Node, np.ndarray] | None:
     """The first operation whose result is not finite although all that it reads is, and that result.
 
     Args:
-        outputs: tensors that are recorded but not computed yet.
+        outputs: what to compute; everything that they depend on is computed again, op by op.
     """
-    order = topological([t.node for t in outputs], stop=lambda n: type(n.value) is Buffer)
-    known = {n: _value(n) for n in order if type(n.value) is Buffer or n.op == "input"}
+    order = topological([t.node for t in outputs])
+    known = {n: _value(n) for n in order if n.op == "input"}
     rest = [n for n in order if n not in known]
     with np.errstate(all="ignore"):
         found = ReferenceExecutable(Graph(list(known), rest, "step")).run(list(known.values()))
