@@ -21,6 +21,7 @@ class Body:
 
     def __init__(self) -> None:
         self.outer = mode.trace
+        self.number_of_trace = None if self.outer is None else self.outer.number_of_trace
         self.requires_grad = False
 
     def seen(self, tensor: Tensor) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -33,11 +34,14 @@ from onegraph.passes.pipeline import Pass, optimize
 from onegraph.runtime.plan import Plan, plan_for
 from onegraph.runtime.realize import scalar_buffer
 
+_traces = itertools.count()
+
 
 class Trace:
     """What happens while a function is traced."""
 
     def __init__(self) -> None:
+        self.number_of_trace = next(_traces)
         self.outside: dict[int, tuple[Tensor, Node]] = {}
         """Tensors from outside that are read: the tensor, and the node that it had at first."""
         self.owners: dict[Node, Tensor] = {}
@@ -66,7 +70,9 @@ class Trace:
                 node = tensor._node = Node("input", (), EMPTY, node.shape, node.dtype, None, node.value)
             self.owners[node] = tensor
             self.outside[key] = (tensor, node)
-        elif node.value is None and node.inputs and key not in self.changed and not tensor._traced():
+        elif tensor._made_in == self.number_of_trace:
+            return  # computed in this trace, if only from tensors that are captured
+        elif node.value is None and node.op != "input" and key not in self.changed and not tensor._traced():
             realize_tensors([tensor])  # pending work from before the trace: its value is what is captured
             tensor._settle()  # type: ignore[attr-defined]
             self.outside[key] = (tensor, tensor._node)

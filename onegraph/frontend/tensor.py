@@ -60,6 +60,7 @@ class Tensor:
     _view: View | None = None
     _version = 0
     _freed = False
+    _made_in: int | None = None  # the number of the trace that recorded it
     _retains_grad = False
     _hooks: dict[int, Callable[[Tensor], Tensor | None]] | None = None
     grad: Tensor | None = None
@@ -98,6 +99,8 @@ class Tensor:
 
     def __init__(self, data: Any = (), *, dtype: Any = None, requires_grad: bool = False) -> None:
         self._node = _node_from_data(data, dtype)
+        if mode.trace is not None:
+            self._made_in = mode.trace.number_of_trace
         if requires_grad:
             self.requires_grad_(True)
 
@@ -232,7 +235,8 @@ class Tensor:
         if not node.inputs or type(node.value) is not Buffer:
             return
         if self._requires_grad and leaves.get(node) is self:
-            self._become_leaf(node)
+            # The node itself, since a loss that was computed from it finds this tensor through it.
+            node.op, node.inputs, node.attributes = "input", (), EMPTY
         elif not self._requires_grad or self._freed:
             self._node = Node("input", (), EMPTY, node.shape, node.dtype, None, node.value)
 
@@ -428,9 +432,11 @@ def wrap(node: Node, requires_grad: bool) -> Tensor:
             node = DETACH(node)
     tensor._node = node
     state.recorded += 1
-    if settings.eager and mode.trace is None:
+    if mode.trace is not None:
+        tensor._made_in = mode.trace.number_of_trace
+    elif settings.eager:
         realize_tensors([tensor])
-    elif state.recorded > settings.lazy_limit and mode.trace is None:
+    elif state.recorded > settings.lazy_limit:
         realize_tensors([tensor])  # a loop that never looks at anything: keep its memory bounded
     return tensor
 

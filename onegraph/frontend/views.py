@@ -35,6 +35,8 @@ def alias(base: Tensor) -> Tensor:
     result._node = DETACH(base.node) if base._requires_grad else base.node
     needs_detach = base._requires_grad
     result._view = View(base, DETACH if needs_detach else _same)
+    if mode.trace is not None:
+        result._made_in = mode.trace.number_of_trace
     return result
 
 
