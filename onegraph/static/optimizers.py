@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from onegraph.errors import ArgumentError, ArgumentTypeError
-from onegraph.frontend.static.functions import minimum
+from onegraph.frontend.static.functions import minimum, multiply, subtract
 from onegraph.frontend.static.gradients import gradients
 from onegraph.frontend.static.graph import Graph, GraphKeys, get_default_graph
 from onegraph.frontend.static.grouping import group
@@ -345,7 +345,7 @@ class ExponentialMovingAverage:
                         variable.initialized_value(), trainable=False, name=f"{unique}/"
                     )
             shadow = self._averages[variable]
-            updates.append(shadow.assign_sub((shadow - variable) * (1.0 - decay)))
+            updates.append(shadow.assign_sub(multiply(subtract(shadow, variable), 1.0 - decay)))
         return group(*updates, name=self._name)
 
     def average(self, var: Variable) -> Variable | None:

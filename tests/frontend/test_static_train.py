@@ -202,7 +202,7 @@ def test_old_checkpoints_go(tmp_path: Path) -> None:
 
 
 def test_checkpoints_that_do_not_fit(tmp_path: Path) -> None:
-    w, _ = build()
+    build()
     path = str(tmp_path / "m")
     with tf.Session() as sess:
         sess.run(tf.global_variables_initializer())

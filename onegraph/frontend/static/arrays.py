@@ -397,7 +397,7 @@ def _getitem(self: Operators, index: Any) -> Any:
     return _subscript(self, plain, name="strided_slice")
 
 
-Operators.__getitem__ = _getitem  # type: ignore[attr-defined]
+setattr(Operators, "__getitem__", _getitem)  # noqa: B010  assigning it looks like generics to type checkers
 
 
 @operation("boolean_mask")

@@ -261,6 +261,7 @@ def max_pool(value: Any, ksize: Any, strides: Any, padding: Any, data_format: st
         y = max_pool2d(x, kernel, stride, tuple(p for p, _ in pairs))
     else:
         y = max_pool2d(pad_last(x, pairs, lowest(x.dtype)), kernel, stride)
+    assert isinstance(y, Node)
     return to_channels_last(y, last)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from onegraph.errors import ArgumentTypeError, DTypeError, FeedError, TraceError, UnsupportedError
 from onegraph.frontend.static.graph import Graph, foreign, get_default_graph
-from onegraph.frontend.static.shape import TensorShape, refined
+from onegraph.frontend.static.shape import TensorShape, refined, static_shape
 from onegraph.frontend.tensor import Tensor as RunTensor
 from onegraph.ir.dtype import DType, as_dtype, float32, from_numpy, int32
 from onegraph.ir.node import Literal, Node, input_node, scopes
@@ -234,14 +234,14 @@ def _wrap(result: Any, op: Operation) -> Any:
     return result
 
 
-def operation(kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def operation(kind: str) -> Callable[[Callable[..., Any]], Any]:
     """Make a function on tensors of a function on nodes.
 
     The new function takes tensors, variables, numbers and arrays, and `name=`. Its own node function stays
     reachable as `.nodes`, for others to be composed of it.
     """
 
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(function: Callable[..., Any]) -> Any:
         @functools.wraps(function)
         def call(*args: Any, name: str | None = None, **kwargs: Any) -> Any:
             inputs = Inputs()
@@ -442,7 +442,7 @@ def constant_(value: Any, dtype: Any = None, shape: Any = None, verify_shape: bo
     node = literal(value, None if dtype is None else checked_dtype(dtype))
     if shape is None:
         return node
-    wanted = tuple(TensorShape(shape).as_list())
+    wanted = static_shape("constant", TensorShape(shape).as_list())
     if node.shape == wanted:
         return node
     return expand_to(node, wanted) if node.size == 1 and not node.shape else RESHAPE(node, shape=wanted)
