@@ -4,9 +4,10 @@ Read next: `rules.py` (the arithmetic), `optimizer.py` (groups, state, one plan 
 """
 
 from onegraph.optim import lr_scheduler
+from onegraph.optim.lbfgs import LBFGS
 from onegraph.optim.optimizer import Optimizer
 from onegraph.optim.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, RAdam, RMSprop
 
 __all__ = [
-    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "Optimizer", "RAdam", "RMSprop", "lr_scheduler",
+    "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "Optimizer", "RAdam", "RMSprop", "lr_scheduler",
 ]  # fmt: skip

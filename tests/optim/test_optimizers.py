@@ -285,3 +285,45 @@ def test_gradients_from_outside_of_a_traced_step() -> None:
     (w * w).sum().backward()
     with pytest.raises(TraceError, match="gradients were computed outside"):
         og.jit(lambda: optimizer.step())()
+
+
+def test_lbfgs_as_torch() -> None:
+    start = np.array([-1.2, 1.0, 0.5], np.float64)
+    results = []
+    for library, parameter, tensor in (
+        (og, nn.Parameter, og.tensor),
+        (torch, torch.nn.Parameter, torch.tensor),
+    ):
+        w = parameter(tensor(start))
+        optimizer = library.optim.LBFGS([w], lr=0.02, max_iter=7, history_size=4)
+
+        def closure(w: Any = w, optimizer: Any = optimizer) -> Any:
+            optimizer.zero_grad()
+            loss = 10 * (w[1] - w[0] ** 2) ** 2 + (1 - w[0]) ** 2 + (w[2] * w[1]) ** 2
+            loss.backward()
+            return loss
+
+        losses = [optimizer.step(closure).item() for _ in range(6)]
+        results.append((losses, w.detach().numpy().copy(), optimizer, closure))
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-8)
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-8)
+    assert results[0][0][-1] < results[0][0][0]
+    _, _, ours, closure = results[0]
+    saved, value = pickle.loads(pickle.dumps(ours.state_dict())), ours.params[0].detach().numpy().copy()
+    ours.step(closure)
+    expected = ours.params[0].detach().numpy().copy()
+    with og.no_grad():
+        ours.params[0].copy_(og.tensor(value))
+    ours.load_state_dict(saved)
+    ours.step(closure)
+    assert np.array_equal(ours.params[0].detach().numpy(), expected)
+
+
+def test_lbfgs_errors() -> None:
+    w = nn.Parameter(og.ones(1))
+    with pytest.raises(UnsupportedError, match="strong_wolfe"):
+        og.optim.LBFGS([w], line_search_fn="strong_wolfe")
+    with pytest.raises(ArgumentError, match="needs a closure"):
+        og.optim.LBFGS([w]).step()
+    with pytest.raises(TraceError, match="cannot be traced"):
+        og.jit(lambda: og.optim.LBFGS([w]).step(lambda: 0))()
