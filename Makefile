@@ -25,7 +25,7 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml
 	@touch $@
 
 demo: $(VENV)/.demo ## install, then train LeNet-5 on the digits that come with the package
-	$(BIN)/onegraph train lenet5 --out runs/demo
+	$(BIN)/onegraph train lenet5 --out runs/demo --overwrite
 
 check: $(VENV)/.dev ## style, formatting, types and layers, without running any test
 	$(BIN)/ruff check

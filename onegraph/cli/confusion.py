@@ -38,7 +38,7 @@ def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int) 
     if labels.shape != predictions.shape or labels.ndim != 1:
         raise ArgumentError(f"confusion_matrix: labels {labels.shape}, predictions {predictions.shape}: both (N,)")
     pairs = np.stack([labels, predictions])
-    if pairs.size and not (0 <= pairs.min() and pairs.max() < classes):
+    if pairs.size and (pairs.min() < 0 or pairs.max() >= classes):
         raise ArgumentError(f"confusion_matrix: class numbers {pairs.min()} to {pairs.max()}, with {classes} classes")
     return np.bincount(labels * classes + predictions, minlength=classes * classes).reshape(classes, classes)
 
@@ -74,7 +74,7 @@ def worst_confusions(matrix: np.ndarray, names: Sequence[str], most: int = 3) ->
     wrong = matrix - np.diag(np.diag(matrix))
     order = np.argsort(-wrong, axis=None, kind="stable")[:most]
     places = [np.unravel_index(place, wrong.shape) for place in order]
-    return [f"{names[row]} taken for {names[column]}: {wrong[row, column]}" for row, column in places if wrong[row, column]]
+    return [f"{names[i]} taken for {names[j]}: {wrong[i, j]}" for i, j in places if wrong[i, j]]
 
 
 def save_picture(matrix: np.ndarray, names: Sequence[str], path: str | os.PathLike[str], title: str = "") -> None:
@@ -160,7 +160,7 @@ def _paste_turned(picture: Any, text: str, place: tuple[int, int], font: Any, en
     """Text that runs upward, with its upper left corner at `place`, or (`ends_at`) its lower left one."""
     from PIL import Image, ImageDraw
 
-    left, top, right, bottom = font.getbbox(text)
+    left, _, right, bottom = font.getbbox(text)
     label = Image.new("RGB", (int(right - left) + 2, int(bottom) + 2), "white")
     ImageDraw.Draw(label).text((-left, 0), text, _INK, font)
     turned = label.transpose(Image.Transpose.ROTATE_90)

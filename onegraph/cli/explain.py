@@ -34,7 +34,9 @@ def command(
     """Show every stage of compiling a network of the zoo, FILE.py:FUNCTION, or the folder of a saved model."""
     if Path(target).is_dir():
         if training:
-            raise ArgumentError("a saved model holds the forward pass only", hint="give the name of a network to --train")
+            raise ArgumentError(
+                "a saved model holds the forward pass only", hint="give the name of a network to --train"
+            )
         explanation = _explain_saved(Path(target), batch)
     else:
         explanation = _explain_network(target, batch, training, classes, channels)

@@ -116,7 +116,8 @@ def cgroup_memory(root: Path) -> int | None:
     """Bytes of memory that the container may use, or None without a limit."""
     paths = [*_cgroup_files(root, "memory.max"), root / "sys/fs/cgroup/memory/memory.limit_in_bytes"]
     limits = [int(text) for text in (_read(str(path)) for path in paths) if text and text.isdigit()]
-    return min((limit for limit in limits if limit < 1 << 60), default=None)  # version 1 says "no limit" by a huge number
+    # Version 1 says "no limit" by a huge number.
+    return min((limit for limit in limits if limit < 1 << 60), default=None)
 
 
 def caches() -> dict[str, int]:

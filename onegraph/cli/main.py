@@ -80,7 +80,10 @@ def describe(error: OneGraphError) -> str:
 def _is_installed(filename: str) -> bool:
     """Whether a file belongs to this program, to a library or to Python rather than to the user."""
     paths = sysconfig.get_paths()
-    folders = [os.path.dirname(os.path.abspath(__file__)), *(paths[n] for n in ("stdlib", "purelib", "platlib", "scripts"))]
+    folders = [
+        os.path.dirname(os.path.abspath(__file__)),
+        *(paths[n] for n in ("stdlib", "purelib", "platlib", "scripts")),
+    ]
     return any(os.path.abspath(filename).startswith(folder + os.sep) for folder in folders)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -105,7 +104,9 @@ def explain_step(
         found = first_bad_node([p.grad for _, p in parameters if p.grad is not None])
         direction = "the gradient of "
     if found is None:
-        return _error(f"{where}: the values are finite up to the gradients; the update made them not finite", advice, None)
+        return _error(
+            f"{where}: the values are finite up to the gradients; the update made them not finite", advice, None
+        )
     node, values = found
     source = _source(node)
     layer = (source[2] if source is not None else "").replace("/", ".")

@@ -24,9 +24,7 @@ from onegraph.storage.serving import LoadedModel
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Images at a time.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def command(
-    ctx: click.Context, model: Path, images: tuple[str, ...], top: int, batch_size: int, as_json: bool
-) -> None:
+def command(ctx: click.Context, model: Path, images: tuple[str, ...], top: int, batch_size: int, as_json: bool) -> None:
     """Classify image files with a saved MODEL.
 
     Images are made gray or coloured and scaled as in training; colours are not inverted. The probabilities of the digits

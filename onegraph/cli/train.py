@@ -41,22 +41,33 @@ _EXAMPLES = 10
 _CHANGEABLE = {"epochs"}  # settings that a resumed run may change
 
 
-@click.command("train", epilog="\b\nNetworks:\n" + listing() + "\n  FILE.py:FUNCTION  your own, called with num_classes and in_channels")
+@click.command(
+    "train",
+    epilog="\b\nNetworks:\n" + listing() + "\n  FILE.py:FUNCTION  your own, called with num_classes and in_channels",
+)
 @click.argument("network")
-@click.option("--data", default="digits", show_default=True, help="Folder with IDX files or class folders, or `digits`.")
+@click.option(
+    "--data", default="digits", show_default=True, help="Folder with IDX files or class folders, or `digits`."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write to.  [default: runs/NETWORK]")
-@click.option("--epochs", type=click.IntRange(1), default=25, show_default=True, help="Passes over the training images.")
+@click.option(
+    "--epochs", type=click.IntRange(1), default=25, show_default=True, help="Passes over the training images."
+)
 @click.option("--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Images a step.")
 @click.option("--lr", type=float, help="Learning rate at the start; it falls along a cosine.  [default: by optimizer]")
 @click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), default="adam", show_default=True)
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Decides all random numbers.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Decides all random numbers."
+)
 @click.option("--augment/--no-augment", default=True, show_default=True, help="Turn, move and scale images a little.")
 @click.option("--limit", type=click.IntRange(2), help="Use only this many training and test images.")
 @click.option("--weights", default="", help="Start from these weights: a file, checkpoint or saved model.")
 @click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that load images.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out, with its settings.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
-@click.option("--stop-on-nan/--no-stop-on-nan", default=True, show_default=True, help="Stop at a NaN and say where it began.")
+@click.option(
+    "--stop-on-nan/--no-stop-on-nan", default=True, show_default=True, help="Stop at a NaN and say where it began."
+)
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 @click.pass_context
 def command(ctx: click.Context, network: str, **options: Any) -> None:
@@ -83,7 +94,10 @@ def command(ctx: click.Context, network: str, **options: Any) -> None:
     try:
         result = trainer.run()
     except Interrupted as stop:
-        click.echo(f"\nStopped at step {trainer.position.step}; everything is saved. To go on:\n  {_resume_command(ctx, out)}", err=True)
+        click.echo(
+            f"\nStopped at step {trainer.position.step}; everything is saved. To go on:\n  {_resume_command(ctx, out)}",
+            err=True,
+        )
         ctx.exit(128 + stop.number)
     say(_finish(trainer, result, time.monotonic() - start))
 
@@ -134,7 +148,7 @@ def _latest_state(out: Path) -> dict[str, Any]:
 def _resumed_settings(ctx: click.Context, network: str, state: dict[str, Any]) -> Settings:
     """Those of the checkpoint; an option that asks for something else is an error, more epochs are not."""
     settings = Settings.from_dict(state["settings"])
-    given = {"network": _absolute_network(network)}
+    given: dict[str, Any] = {"network": _absolute_network(network)}
     for field in dataclasses.fields(Settings):
         if ctx.get_parameter_source(field.name) is ParameterSource.COMMANDLINE and field.name != "network":
             given[field.name] = ctx.params[field.name]

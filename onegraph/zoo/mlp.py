@@ -5,6 +5,7 @@ Read next: `lenet.py`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from onegraph import nn
@@ -30,8 +31,7 @@ class MLP(nn.Module):
     ) -> None:
         super().__init__()
         widths = [in_channels * size[0] * size[1], *hidden]
-        pairs = zip(widths[:-1], widths[1:], strict=True)
-        self.hidden = nn.ModuleList([nn.Linear(before, after) for before, after in pairs])
+        self.hidden = nn.ModuleList([nn.Linear(before, after) for before, after in itertools.pairwise(widths)])
         self.output = nn.Linear(widths[-1], num_classes)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -98,7 +98,18 @@ def test_the_last_good_checkpoint_is_kept_and_named(call: Any, tmp_path: Path) -
     assert call("train", "mlp", "--out", out, "--limit", 64, "--epochs", 2, "-q", "--overwrite").exit_code == 0
     state_before = sorted(path.name for path in (out / "checkpoints").iterdir())
     poisoned = call(
-        "train", "mlp", "--out", tmp_path / "next", "--limit", 64, "--epochs", 1, "--weights", out / "model", "--lr", 1e38
+        "train",
+        "mlp",
+        "--out",
+        tmp_path / "next",
+        "--limit",
+        64,
+        "--epochs",
+        1,
+        "--weights",
+        out / "model",
+        "--lr",
+        1e38,
     )
     assert poisoned.exit_code == 1
     assert sorted(path.name for path in (out / "checkpoints").iterdir()) == state_before

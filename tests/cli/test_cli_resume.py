@@ -74,7 +74,14 @@ def signal_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int) -> None:
     [(2, signal.SIGINT, 130), (3, signal.SIGINT, 130), (4, signal.SIGTERM, 143), (9, signal.SIGINT, 130)],
 )
 def test_a_signal_leaves_a_checkpoint_to_resume_from(
-    call: Any, network: str, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, number: int, code: int
+    call: Any,
+    network: str,
+    whole: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    step: int,
+    number: int,
+    code: int,
 ) -> None:
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
