@@ -1,0 +1,57 @@
+"""Every example runs as a script and says something sensible."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import onegraph as og
+
+FOLDER = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = sorted(FOLDER.glob("*.py"))
+
+
+def _losses(text: str) -> list[float]:
+    return [float(v) for v in re.findall(r"loss (\d+\.\d+)", text)]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
+def test_example_runs(path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [str(path), *(["1"] if path.stem == "lenet_digits" else [])])
+    np.random.seed(0)
+    og.manual_seed(0)
+    runpy.run_path(str(path), run_name="__main__")
+    assert capsys.readouterr().out.strip()
+
+
+def test_there_are_examples_and_each_is_listed() -> None:
+    listed = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert len(EXAMPLES) >= 6
+    assert [p.name for p in EXAMPLES if p.name not in listed] == []
+
+
+def test_eager_and_traced_agree(capsys: pytest.CaptureFixture[str]) -> None:
+    names = runpy.run_path(str(FOLDER / "eager101.py"))
+    results = []
+    for function in (names["by_hand"], names["by_hand_traced"]):
+        og.manual_seed(0)
+        results.append(function(steps=5))
+    losses = _losses(capsys.readouterr().out)
+    assert results[0] == results[1] < losses[0]
+
+
+def test_lenet_learns() -> None:
+    assert runpy.run_path(str(FOLDER / "lenet_digits.py"))["main"](epochs=2) > 0.8
+
+
+def test_custom_gradient_finds_the_line() -> None:
+    assert runpy.run_path(str(FOLDER / "custom_gradient.py"))["main"]() == (3, -2)
+
+
+def test_control_flow_learns_a_factor() -> None:
+    assert 0.5 < runpy.run_path(str(FOLDER / "control_flow.py"))["main"]() < 1
