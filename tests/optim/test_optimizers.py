@@ -327,3 +327,48 @@ def test_lbfgs_errors() -> None:
         og.optim.LBFGS([w]).step()
     with pytest.raises(TraceError, match="cannot be traced"):
         og.jit(lambda: og.optim.LBFGS([w]).step(lambda: 0))()
+
+
+def test_eager_lazy_and_traced_training_give_the_same_bits() -> None:
+    def run(eager: bool) -> list[np.ndarray[Any, Any]]:
+        og.manual_seed(5)
+        with og.eager(eager):
+            net = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Dropout(0.2), nn.ReLU(), nn.Linear(6, 2))
+            optimizer = og.optim.AdamW(net.parameters(), lr=0.1)
+            for x, y in batches()[:4]:
+                optimizer.zero_grad()
+                F.mse_loss(net(og.tensor(x)), og.tensor(y)).backward()
+                nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+                optimizer.step()
+            return [v.numpy() for v in net.state_dict().values()]
+
+    for a, b in zip(run(False), run(True), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_rules_work_on_nodes_alone() -> None:
+    from onegraph.backends.reference import evaluate
+    from onegraph.ops.elementwise import numpy_constant
+    from onegraph.optim import rules
+
+    param, grad = (numpy_constant(np.array(v, np.float32)) for v in ([1.0, 2.0], [0.5, -0.5]))
+    hyper = rules.Hyper({"lr": 0.1, "momentum": 0.9, "nesterov": True})
+    assert list(rules.sgd.slots(hyper)) == ["momentum_buffer"]
+    state = {"momentum_buffer": numpy_constant(np.zeros(2, np.float32))}
+    new, found = rules.apply_rule(rules.sgd, param, grad, state, hyper)
+    values, buffer = evaluate([new, found["momentum_buffer"]])
+    np.testing.assert_allclose(values, [1 - 0.095, 2 + 0.095], rtol=1e-6)
+    np.testing.assert_allclose(buffer, [0.5, -0.5])
+
+
+def test_groups_are_added_and_shown() -> None:
+    first, second = nn.Parameter(og.ones(1)), nn.Parameter(og.ones(1))
+    optimizer = og.optim.SGD([("first", first)], lr=0.5)
+    optimizer.add_param_group({"params": second, "lr": 0.25})
+    assert optimizer.param_groups[0]["param_names"] == ["first"]
+    (first + second).sum().backward()
+    optimizer.step()
+    assert (first.item(), second.item()) == (0.5, 0.75)
+    assert "Parameter Group 1" in repr(optimizer) and "lr: 0.25" in repr(optimizer)
+    optimizer.zero_grad()
+    assert first.grad is None and second.grad is None
