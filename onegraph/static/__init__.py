@@ -28,13 +28,13 @@ from onegraph.frontend.static.clip import clip_by_global_norm, clip_by_norm, glo
 from onegraph.frontend.static.control import case, cond, foldl, foldr, map_fn, scan, while_loop
 from onegraph.frontend.static.functions import (
     abs_ as abs, acos, acosh, add, add_n, argmax, argmin, asin, asinh, atan, atan2, atanh, cast, ceil,
-    clip_by_value, cos, cosh, cumprod, cumsum, digamma, div, divide, einsum, equal, erf, erfc, exp, expm1, floor,
-    floordiv, floormod, greater, greater_equal, identity, is_finite, is_inf, is_nan, less, less_equal, lgamma, log,
-    log1p, logical_and, logical_not, logical_or, logical_xor, matmul, maximum, minimum, mod, multiply, negative,
-    not_equal, pow_ as pow, realdiv, reciprocal, reduce_all, reduce_any, reduce_logsumexp, reduce_max, reduce_mean,
-    reduce_min, reduce_prod, reduce_sum, round_ as round, rsqrt, sigmoid, sign, sin, sinh, sqrt, square,
-    squared_difference, stop_gradient, subtract, tan, tanh, tensordot, to_double, to_float, to_int32, to_int64,
-    truediv,
+    clip_by_value, cos, cosh, count_nonzero, cumprod, cumsum, digamma, div, divide, einsum, equal, erf, erfc, exp,
+    expm1, floor, floordiv, floormod, greater, greater_equal, identity, is_finite, is_inf, is_nan, less, less_equal,
+    lgamma, log, log1p, logical_and, logical_not, logical_or, logical_xor, matmul, maximum, minimum, mod, multiply,
+    negative, norm, not_equal, pow_ as pow, realdiv, reciprocal, reduce_all, reduce_any, reduce_logsumexp,
+    reduce_max, reduce_mean, reduce_min, reduce_prod, reduce_sum, round_ as round, rsqrt, sigmoid, sign, sin, sinh,
+    sqrt, square, squared_difference, stop_gradient, subtract, tan, tanh, tensordot, to_double, to_float, to_int32,
+    to_int64, truediv,
 )  # fmt: skip
 from onegraph.frontend.static.gradients import gradients
 from onegraph.frontend.static.graph import (
@@ -71,14 +71,15 @@ newaxis = None
 
 math = _Namespace(
     acos=acos, add=add, argmax=argmax, argmin=argmin, asin=asin, atan=atan, ceil=ceil, cos=cos, cosh=cosh,
-    cumprod=cumprod, cumsum=cumsum, digamma=digamma, divide=divide, equal=equal, erf=erf, exp=exp, expm1=expm1,
-    floor=floor, greater=greater, greater_equal=greater_equal, is_finite=is_finite, is_inf=is_inf, is_nan=is_nan,
-    less=less, less_equal=less_equal, lgamma=lgamma, log=log, log1p=log1p, logical_and=logical_and,
-    logical_not=logical_not, logical_or=logical_or, maximum=maximum, minimum=minimum, multiply=multiply,
-    negative=negative, not_equal=not_equal, reciprocal=reciprocal, reduce_all=reduce_all, reduce_any=reduce_any,
-    reduce_logsumexp=reduce_logsumexp, reduce_max=reduce_max, reduce_mean=reduce_mean, reduce_min=reduce_min,
-    reduce_prod=reduce_prod, reduce_sum=reduce_sum, rsqrt=rsqrt, sigmoid=sigmoid, sign=sign, sin=sin, sinh=sinh,
-    sqrt=sqrt, square=square, squared_difference=squared_difference, subtract=subtract, tan=tan, tanh=tanh,
+    count_nonzero=count_nonzero, cumprod=cumprod, cumsum=cumsum, digamma=digamma, divide=divide, equal=equal,
+    erf=erf, exp=exp, expm1=expm1, floor=floor, greater=greater, greater_equal=greater_equal, is_finite=is_finite,
+    is_inf=is_inf, is_nan=is_nan, less=less, less_equal=less_equal, lgamma=lgamma, log=log, log1p=log1p,
+    logical_and=logical_and, logical_not=logical_not, logical_or=logical_or, maximum=maximum, minimum=minimum,
+    multiply=multiply, negative=negative, not_equal=not_equal, reciprocal=reciprocal, reduce_all=reduce_all,
+    reduce_any=reduce_any, reduce_logsumexp=reduce_logsumexp, reduce_max=reduce_max, reduce_mean=reduce_mean,
+    reduce_min=reduce_min, reduce_prod=reduce_prod, reduce_sum=reduce_sum, rsqrt=rsqrt, sigmoid=sigmoid, sign=sign,
+    sin=sin, sinh=sinh, sqrt=sqrt, square=square, squared_difference=squared_difference, subtract=subtract, tan=tan,
+    tanh=tanh,
 )  # fmt: skip
 """`tf.math`."""
 random = _Namespace(
@@ -87,7 +88,7 @@ random = _Namespace(
 )  # fmt: skip
 """`tf.random`."""
 linalg = _Namespace(
-    matmul=matmul, eye=eye, diag_part=diag_part, transpose=matrix_transpose, tensordot=tensordot, einsum=einsum,
+    matmul=matmul, norm=norm, eye=eye, diag_part=diag_part, transpose=matrix_transpose, tensordot=tensordot, einsum=einsum,
 )  # fmt: skip
 """`tf.linalg`."""
 
@@ -97,8 +98,8 @@ __all__ = [
     "add_to_collection", "add_to_collections", "argmax", "argmin", "as_dtype", "asin", "asinh", "assign",
     "assign_add", "assign_sub", "atan", "atan2", "atanh", "bfloat16", "bool", "boolean_mask", "broadcast_to",
     "case", "cast", "ceil", "clip_by_global_norm", "clip_by_norm", "clip_by_value", "concat", "cond", "constant",
-    "constant_initializer", "control_dependencies", "convert_to_tensor", "cos", "cosh", "cumprod", "cumsum",
-    "device", "diag_part", "digamma", "div", "divide", "double", "einsum", "equal", "erf", "erfc", "exp",
+    "constant_initializer", "control_dependencies", "convert_to_tensor", "cos", "cosh", "count_nonzero", "cumprod",
+    "cumsum", "device", "diag_part", "digamma", "div", "divide", "double", "einsum", "equal", "erf", "erfc", "exp",
     "expand_dims", "expm1", "eye", "fill", "float16", "float32", "float64", "floor", "floordiv", "floormod",
     "foldl", "foldr", "gather", "gather_nd", "get_collection", "get_collection_ref", "get_default_graph",
     "get_default_session", "get_variable", "get_variable_scope", "global_norm", "global_variables",
@@ -108,7 +109,7 @@ __all__ = [
     "less_equal", "lgamma", "linalg", "linspace", "local_variables", "local_variables_initializer", "log", "log1p",
     "logical_and", "logical_not", "logical_or", "logical_xor", "losses", "map_fn", "math", "matmul",
     "matrix_transpose", "maximum", "minimum", "mod", "model_variables", "moving_average_variables", "multinomial",
-    "multiply", "name_scope", "negative", "newaxis", "nn", "no_op", "not_equal", "one_hot", "ones",
+    "multiply", "name_scope", "negative", "newaxis", "nn", "no_op", "norm", "not_equal", "one_hot", "ones",
     "ones_initializer", "ones_like", "pad", "placeholder", "placeholder_with_default", "pow", "random",
     "random_crop", "random_normal", "random_normal_initializer", "random_shuffle", "random_uniform",
     "random_uniform_initializer", "range", "rank", "realdiv", "reciprocal", "reduce_all", "reduce_any",

@@ -95,6 +95,7 @@ def test_reductions() -> None:
         (tf.cumprod(x, 0, exclusive=True), np.stack([np.ones(3), A[0]])),
         (tf.global_norm([x, None, x]), np.sqrt(2 * (A**2).sum())),
         (tf.add_n([x, x, B]), 2 * A + B), (tf.clip_by_value(x, -1, 2), np.clip(A, -1, 2)),
+        (tf.count_nonzero(x > 0, 1), (A > 0).sum(1)), (tf.norm(x, axis=1), np.linalg.norm(A, axis=1)),
     ]  # fmt: skip
     for (tensor, expected), found in zip(cases, run([t for t, _ in cases]), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-5, err_msg=tensor.name)
@@ -166,6 +167,7 @@ def test_products() -> None:
         (tf.tensordot(x, y, [[1, 2], [1, 2]]), np.tensordot(a, b, [[1, 2], [1, 2]])),
         (tf.tensordot(x[0], y[0], axes=[[0], [0]]), a[0].T @ b[0]),
         (tf.tensordot(x, tf.transpose(y[0]), 1), a @ b[0].T), (tf.matmul(a[0], tf.transpose(y[0])), a[0] @ b[0].T),
+        (tf.einsum("bij,bkj->bik", x, y), np.einsum("bij,bkj->bik", a, b)),
     ]  # fmt: skip
     for (tensor, expected), found in zip(cases, run([t for t, _ in cases]), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5, err_msg=tensor.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import namedtuple
 from collections.abc import Iterator
 
@@ -21,6 +22,10 @@ from onegraph.errors import (
     UninitializedError,
     UnsupportedError,
 )
+from onegraph.frontend.static.program import Program
+from onegraph.ir.text import from_text
+from onegraph.ir.verify import verify
+from onegraph.ops.record import check_rule
 
 
 @pytest.fixture(autouse=True)
@@ -400,3 +405,34 @@ def test_random_numbers() -> None:
     assert np.abs(cut).max() <= 6 and 2.4 < cut.std() < 2.9
     whole = run(tf.random_uniform((500,), 2, 5, tf.int32))
     assert set(whole) == {2, 3, 4} and whole.dtype == np.int32
+
+
+def test_the_graph_is_the_one_ir() -> None:
+    """What a Session runs verifies, prints, and parses back to an equal graph."""
+    x = tf.placeholder(tf.float32, (None, 4), name="x")
+    w = tf.Variable(tf.zeros((4, 2)), name="w")
+    step = tf.train.AdamOptimizer().minimize(tf.reduce_sum(tf.matmul(x, w)))
+    graph = Program(tf.get_default_graph(), [], step.effects, [x], frozenset()).graph
+    verify(graph, check_rule)
+    assert 'f32[x_0, 4] "x"' in str(graph) and from_text(str(graph)) == graph
+
+
+def test_threads_lose_no_update() -> None:
+    count = tf.Variable(0)
+    increment = count.assign_add(1)
+    with tf.Session() as sess:
+        sess.run(count.initializer)
+        threads = [threading.Thread(target=lambda: [sess.run(increment) for _ in range(25)]) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sess.run(count) == 100
+
+
+def test_long_chains() -> None:
+    y = x = tf.placeholder(tf.float32, ())
+    for _ in range(3000):
+        y = y + 1.0
+    with tf.Session() as sess:
+        assert sess.run([y, tf.gradients(y, x)[0]], {x: 1}) == [3001, 1]

@@ -297,6 +297,24 @@ reduce_logsumexp = _reduction(
 )
 
 
+@operation("count_nonzero")
+def count_nonzero(
+    input_tensor: Any, axis: Any = None, keepdims: Any = None, dtype: Any = int64, keep_dims: Any = None
+) -> Node:
+    """How many elements over dimensions are not 0."""
+    x = as_operand(input_tensor)
+    truth = elementwise.cast(x if x.dtype.kind == "bool" else binary.ne(x, 0), checked_dtype(dtype))
+    return reduction.sum_(truth, _axes("count_nonzero", x, axis, None), bool(keepdims or keep_dims))
+
+
+@operation("norm")
+def norm(tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: Any = None, keep_dims: Any = None) -> Node:
+    """The length of vectors: the root of the sum of squares over dimensions, or another p-norm by `ord`."""
+    x = as_operand(tensor)
+    power = 2.0 if ord in ("euclidean", "fro") else float(ord)
+    return statistics.vector_norm(x, power, _axes("norm", x, axis, None), bool(keepdims or keep_dims))
+
+
 def _arg(kind: str, function: Callable[..., Node], doc: str) -> Any:
     def apply(input: Any, axis: Any = None, dimension: Any = None, output_type: Any = int64) -> Node:
         chosen = axis if axis is not None else dimension
