@@ -100,7 +100,9 @@ class Objective:
         value = self.given[kind]
         if value is None:
             return []
-        if isinstance(value, dict) or (isinstance(value, (list, tuple)) and any(isinstance(v, (list, tuple)) for v in value)):
+        if isinstance(value, dict) or (
+            isinstance(value, (list, tuple)) and any(isinstance(v, (list, tuple)) for v in value)
+        ):
             value = self._for_outputs(kind, value)[index]
         return [v for v in (value if isinstance(value, (list, tuple)) else [value]) if v is not None]
 

@@ -33,10 +33,8 @@ class ProgbarLogger(Callback):
     def _start(self) -> None:
         self._begin, self._done = time.perf_counter(), 0
         if self._verbose == 1:
-            moving = (
-                (hasattr(sys.stdout, "isatty")
-                and sys.stdout.isatty())
-                or type(sys.stdout).__module__.startswith("ipykernel")
+            moving = (hasattr(sys.stdout, "isatty") and sys.stdout.isatty()) or type(sys.stdout).__module__.startswith(
+                "ipykernel"
             )
             self._bar = tqdm(
                 total=self.params.get("steps"),

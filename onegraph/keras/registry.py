@@ -80,9 +80,10 @@ class Registry:
         if name.lower() in lower:
             return lower[name.lower()]
         close = difflib.get_close_matches(name.lower(), list(lower), 1)
+        guess = f"did you mean {lower[close[0]].__name__!r}, or is it" if close else "is it"
         raise ArgumentError(
             f"there is no {self.kind} called {name!r}; known are {', '.join(sorted(self.known))}",
-            hint=f"did you mean {close[0]!r}?" if close else "a class or function of your own goes in custom_objects",
+            hint=f"{guess} one of your own? Those are registered with register_keras_serializable, or passed as custom_objects",
         )
 
     def get(self, identifier: Any, default: Any = None) -> Any:

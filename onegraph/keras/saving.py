@@ -164,6 +164,10 @@ def _from_config(config: dict[str, Any]) -> dict[str, Any]:
 
 def _restore(model: Any, values: dict[str, Any], path: str, by_name: bool = False) -> None:
     wanted = {name: tensor for name, tensor, _ in model._all_weights()}
+    if not by_name and set(wanted) != set(values) and _same_shapes(wanted, values):
+        values = dict(
+            zip(wanted, values.values(), strict=True)
+        )  # layers were numbered differently: their order decides
     problems = [f"  {n}: missing in the file" for n in wanted if n not in values and not by_name]
     problems += [f"  {n}: not in the model" for n in values if n not in wanted and not by_name]
     for name, tensor in wanted.items():
@@ -180,6 +184,10 @@ def _restore(model: Any, values: dict[str, Any], path: str, by_name: bool = Fals
         for name, tensor in wanted.items():
             if name in values:
                 tensor.copy_(values[name])
+
+
+def _same_shapes(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    return [tuple(t.shape) for t in a.values()] == [tuple(t.shape) for t in b.values()]
 
 
 def save_weights(model: Any, path: Any, overwrite: bool) -> None:

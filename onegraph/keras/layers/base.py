@@ -101,7 +101,7 @@ class Layer(Module):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls.__module__.startswith("onegraph.keras."):
+        if cls.__module__.startswith("onegraph.keras.") and not cls.__name__.startswith("_"):
             layers.known.setdefault(cls.__name__, cls)
         cls._takes_training = "training" in inspect.signature(cls.call).parameters
         if "legacy_names" in cls.__dict__:
