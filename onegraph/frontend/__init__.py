@@ -9,11 +9,12 @@ from onegraph.frontend import autograd, convert, dynamic, generate, operators, r
 from onegraph.frontend.control import cond, scan, while_loop
 from onegraph.frontend.convert import as_tensor, evaluate, from_dlpack, from_numpy_array, frombuffer, tensor
 from onegraph.frontend.explain import explain
-from onegraph.frontend.function import Function, grad, jit, value_and_grad
+from onegraph.frontend.function import Function, jit
 from onegraph.frontend.printing import set_printoptions
 from onegraph.frontend.random import Generator
 from onegraph.frontend.state import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from onegraph.frontend.tensor import Device, Size, Tensor
+from onegraph.frontend.transforms import grad, value_and_grad
 from onegraph.ir import dtype as _dtypes
 from onegraph.ir.dtype import get_default_dtype, set_default_dtype
 

@@ -73,7 +73,7 @@ def _with_zeros(found: list[Node | None], roots: Sequence[Node], wanted: Sequenc
                 reached.add(source)
                 todo.append(source)
     return [
-        autodiff.reverse.zeros_like(target) if node is None and target in reached else node
+        autodiff.reverse.zeros_like(target) if node is None and (target in reached or target.size == 0) else node
         for node, target in zip(found, wanted, strict=True)
     ]
 
@@ -95,7 +95,7 @@ def accumulate(target: Tensor, node: Node, create_graph: bool) -> None:
         if changed is not None:
             gradient = changed
     if mode.trace is not None:
-        mode.trace.gradient_written(target)
+        mode.trace.gradient_written(target, added=True)
     if target.grad is not None:
         gradient = wrap(ADD(target.grad.node, gradient.node), create_graph)
     target.grad = gradient

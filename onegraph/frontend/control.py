@@ -38,7 +38,12 @@ class Body:
                 "a branch or a loop body writes to a tensor from outside", hint="return the new value from the function instead"
             )
 
-    def gradient_written(self, tensor: Tensor) -> NoReturn:
+    def called(self, module: Any) -> None:
+        """Note a module that is called."""
+        if self.outer is not None:
+            self.outer.called(module)
+
+    def gradient_written(self, tensor: Tensor, added: bool = False) -> NoReturn:
         """Refuse backward inside a body."""
         raise TraceError("backward() was called inside a branch or a loop body", hint="use og.autograd.grad there")
 

@@ -24,7 +24,7 @@ import numpy as np
 import onegraph.frontend.state as state
 from onegraph.backends.contract import Buffer
 from onegraph.config import settings
-from onegraph.errors import ArgumentTypeError, GradientError, TraceError
+from onegraph.errors import ArgumentTypeError, TraceError
 from onegraph.frontend.state import leaves, mode, take_waiting, tracing
 from onegraph.frontend.tensor import Tensor, realize_tensors, wrap_buffer
 from onegraph.ir.dtype import DType, int64
@@ -52,6 +52,8 @@ class Trace:
         """Tensors from outside that are written: the tensor, and the node that it had before."""
         self.gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
         """Tensors from outside whose `.grad` is written, and the `.grad` they had."""
+        self.added: list[tuple[Tensor, Node | None]] = []
+        """Those whose `.grad` from before the call is added to, and its node: read anew at each call."""
         self.random: dict[int, tuple[Any, Node, int]] = {}
         """Generators used: the generator, the node of its key, and the number of streams used."""
         self.numbers: list[tuple[Node, Callable[[], float]]] = []
@@ -85,8 +87,10 @@ class Trace:
         """Note a tensor that is written in place."""
         self.changed.setdefault(id(tensor), (tensor, before))
 
-    def gradient_written(self, tensor: Tensor) -> None:
-        """Note a tensor whose `.grad` is written."""
+    def gradient_written(self, tensor: Tensor, added: bool = False) -> None:
+        """Note a tensor whose `.grad` is written, or added to."""
+        if added and id(tensor) not in self.gradients:
+            self.added.append((tensor, None if tensor.grad is None else tensor.grad.node))
         self.gradients.setdefault(id(tensor), (tensor, tensor.grad))
 
     def random_stream(self, generator: Any) -> tuple[Node, int]:
@@ -249,12 +253,14 @@ class _Call:
         self.random = list(trace.random.values())
         self.numbers = trace.numbers
         self.modes = list(trace.modes.values())
+        self.added = trace.added
+        self.old_gradients = [(t, n) for t, n in trace.added if n is not None and n not in trace.owners]
         inputs, known = list(self.argument_nodes), {}
-        for tensor, node in self.captured:
+        for tensor, node in self.captured + self.old_gradients:
             if node not in known and node not in self.argument_nodes:
                 known[node] = input_node(node.shape, node.dtype, tensor.name)
         self.captured = [(t, n) for t, n in self.captured if n in known]
-        inputs += [known[n] for _, n in self.captured]
+        inputs += [known[n] for _, n in self.captured + self.old_gradients]
         inputs += [n for _, n, _ in self.random] + [n for n, _ in self.numbers]
         self._check_leaks(outputs, {*self.argument_nodes, *known, *inputs})
         self.graph = Graph(inputs, substitute(outputs, known), "function")
@@ -267,15 +273,22 @@ class _Call:
                     hint="do not keep tensors of a traced function for later",
                 )
 
+    def fits(self) -> bool:
+        """Whether modules are in the modes of the trace, and gradients are there that were there."""
+        return all(m.training == training for m, training in self.modes) and all(
+            (t.grad is None) == (n is None) for t, n in self.added
+        )
+
     def run(self, tensors: Sequence[Tensor]) -> Any:
         waiting = take_waiting()
-        missing = [t for t in (*tensors, *(t for t, _ in self.captured)) if type(t.node.value) is not Buffer]
+        captured = [t for t, _ in self.captured] + [t.grad for t, _ in self.old_gradients]
+        missing = [t for t in (*tensors, *captured) if type(t.node.value) is not Buffer]
         if waiting or missing:
             realize_tensors([*waiting, *missing])
         if self.plan is None:
             self.plan = plan_for(self.graph)
         buffers = [t.node.value for t in tensors]
-        buffers += [t.node.value for t, _ in self.captured]
+        buffers += [t.node.value for t in captured]
         for generator, _, streams in self.random:
             buffers.append(Buffer(np.array(generator.advance(streams), np.int64), int64))
         buffers += [scalar_buffer(read(), node.dtype) for node, read in self.numbers]
@@ -349,7 +362,7 @@ class Function:
     def _call_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[_Call, list[Tensor]]:
         structure, tensors, signature = self._prepare(args, kwargs)
         known = self._calls.get(signature, [])
-        call = next((c for c in known if all(m.training == training for m, training in c.modes)), None)
+        call = next((c for c in known if c.fits()), None)
         if call is None:
             with self._lock:
                 call = _Call(self.function, tensors, structure)
@@ -389,7 +402,7 @@ def jit(function: Any = None, *, static_argnames: Sequence[str] = (), static_arg
 
     Args:
         function: what to trace; a module is traced through its `forward`.
-        static_argnames, static_argnums: accepted for readers' benefit; every argument that is no tensor is static.
+        static_argnames, static_argnums: for readers; every argument that is no tensor is static.
 
     Raises:
         TraceError: when Python asks for a value inside, e.g. in `if x.sum() > 0`.
@@ -440,55 +453,3 @@ class _JitModule:
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self.module, name, value)
-
-
-def grad(
-    function: Callable[..., Tensor], argnums: int | Sequence[int] = 0, has_aux: bool = False
-) -> Callable[..., Any]:
-    """A function that gives the gradient of a function of tensors, with respect to one or several of its arguments.
-
-    Args:
-        function: gives a tensor of one element (with has_aux, also something else).
-        argnums: which arguments to differentiate by.
-
-    >>> import onegraph as og
-    >>> og.grad(lambda x: (x ** 3).sum())(og.tensor([1.0, 2.0]))
-    tensor([ 3., 12.])
-    """
-    with_value = value_and_grad(function, argnums, has_aux)
-
-    def gradient(*args: Any, **kwargs: Any) -> Any:
-        value, found = with_value(*args, **kwargs)
-        return (found, value[1]) if has_aux else found
-
-    return gradient
-
-
-def value_and_grad(
-    function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
-) -> Callable[..., Any]:
-    """As `grad`, giving the pair (value, gradient)."""
-    from onegraph.frontend.autograd import grad as gradients
-
-    positions = [argnums] if isinstance(argnums, int) else list(argnums)
-
-    def run(*args: Any, **kwargs: Any) -> Any:
-        values = list(args)
-        for p in positions:
-            if not isinstance(values[p], Tensor):
-                raise GradientError(f"grad: argument {p} is no tensor but {type(values[p]).__name__}")
-            values[p] = _fresh(values[p])
-        result = function(*values, **kwargs)
-        output = result[0] if has_aux else result
-        keep = any(isinstance(a, Tensor) and a._requires_grad for a in args)  # an outer derivative may go on
-        found = gradients(output, [values[p] for p in positions], create_graph=keep, materialize_grads=True)
-        return result, found[0] if isinstance(argnums, int) else found
-
-    return run
-
-
-def _fresh(tensor: Tensor) -> Tensor:
-    """The same value; connected to the tensor when that records gradients itself, so that grad of grad works."""
-    if tensor._requires_grad:
-        return tensor * 1
-    return tensor.detach().requires_grad_(True)

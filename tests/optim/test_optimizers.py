@@ -372,3 +372,32 @@ def test_groups_are_added_and_shown() -> None:
     assert "Parameter Group 1" in repr(optimizer) and "lr: 0.25" in repr(optimizer)
     optimizer.zero_grad()
     assert first.grad is None and second.grad is None
+
+
+def test_traced_backward_adds_to_gradients_that_are_there() -> None:
+    w = nn.Parameter(og.ones(2))
+    accumulate = og.jit(lambda x: (w * x).sum().backward())
+    for expected in ([1.0, 1.0], [2.0, 2.0], [3.0, 3.0]):
+        accumulate(og.ones(2))
+        assert w.grad.tolist() == expected
+    assert accumulate.traces == 2
+    w.grad = None
+    accumulate(og.ones(2))
+    assert w.grad.tolist() == [1.0, 1.0] and accumulate.traces == 2
+
+
+def test_traced_step_that_clears_gradients_at_its_end() -> None:
+    w = nn.Parameter(og.ones(2))
+    optimizer = og.optim.SGD([w], lr=0.5)
+
+    @og.jit
+    def step(x: Any) -> None:
+        (w * x).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    (w * 2).sum().backward()  # counts in the first step only
+    step(og.ones(2))
+    assert w.tolist() == [-0.5, -0.5] and w.grad is None
+    step(og.ones(2))
+    assert w.tolist() == [-1.0, -1.0] and w.grad is None
