@@ -17,6 +17,7 @@ from onegraph.ops import (
     convolution_functions,
     creation,
     custom,
+    decomposition,
     distance,
     dropout,
     einsum,
@@ -29,6 +30,7 @@ from onegraph.ops import (
     layout,
     leaf,
     linear,
+    linear_algebra,
     lookup,
     loss,
     mathematics,
@@ -70,6 +72,7 @@ FAMILIES = (
     philox,
     control,
     custom,
+    decomposition,
 )
 """The files that hold primitives."""
 

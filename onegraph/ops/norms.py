@@ -1,4 +1,4 @@
-"""`linalg`'s norms of vectors and matrices, and `vecdot`; those that need no singular values."""
+"""`linalg`'s norms of vectors and matrices, and `vecdot`; of singular values, through `decomposition.py`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from onegraph.errors import ArgumentError, ShapeError, UnsupportedError
+from onegraph.errors import ArgumentError, ShapeError
 from onegraph.ir.node import Node
 from onegraph.ops.binary import MUL
+from onegraph.ops.decomposition import singular_norm
 from onegraph.ops.elementwise import ABS, cast
 from onegraph.ops.movement import reshape_to
 from onegraph.ops.promotion import as_node, optional_cast, promote
@@ -45,13 +46,10 @@ def matrix_norm(
     Args:
         A: floating tensor of at least two dimensions.
         ord: 'fro' (the root of the sum of squares), 1 or -1 (largest or smallest sum of |x| of a column), inf or
-            -inf (of a row).
+            -inf (of a row); 'nuc', 2 or -2 (sum, largest or smallest of the singular values).
         dim: the dimension of rows and the one of columns.
         keepdim: keep the dimensions, with size 1.
         dtype: floating type to cast to before.
-
-    Raises:
-        UnsupportedError: of 'nuc', 2 and -2, which need a singular value decomposition.
     """
     x = floating("matrix_norm", optional_cast(as_node(A), dtype))
     if len(x.shape) < 2 or len(dim) != 2:
@@ -62,9 +60,9 @@ def matrix_norm(
     if ord == "fro":
         return norm_over(x, 2.0, (row, column), keepdim)
     if ord in ("nuc", 2, -2):
-        raise UnsupportedError(f"matrix_norm: ord {ord!r} needs a singular value decomposition, which there is not")
+        return singular_norm(x, ord, (row, column), keepdim)
     if ord not in (1, -1, math.inf, -math.inf):
-        raise ArgumentError(f"matrix_norm: ord must be 'fro', 1, -1, inf or -inf, got {ord!r}")
+        raise ArgumentError(f"matrix_norm: ord must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got {ord!r}")
     added, chosen = (row, column) if abs(ord) == 1 else (column, row)
     sums = SUM(ABS(widened(x)), dims=(added,), keepdim=True)
     extreme = (MAX if ord > 0 else MIN)(sums, dims=(chosen,), keepdim=True)

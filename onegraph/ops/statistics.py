@@ -10,11 +10,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from onegraph.errors import ArgumentError, DTypeError
+from onegraph.errors import ArgumentError, DTypeError, ShapeError
 from onegraph.ir.dim import Size
 from onegraph.ir.dtype import DType, bfloat16, bool_, float16, float32, uint8
 from onegraph.ir.node import Node
 from onegraph.ops.binary import DIV, EQ, MUL, NE, SUB, add, maximum, minimum, pow, sub
+from onegraph.ops.decomposition import singular_norm
 from onegraph.ops.elementwise import (
     ABS,
     CAST,
@@ -355,13 +356,10 @@ def norm(input: Any, p: Any = "fro", dim: Dims = None, keepdim: bool = False, dt
 
     Args:
         input: floating tensor of any shape.
-        p: a number, inf, -inf, or 'fro' (the same as 2).
+        p: a number, inf, -inf, 'fro' (the same as 2), or 'nuc' (the sum of the singular values of matrices).
         dim: one dimension or several; None for all.
         keepdim: keep the dimensions, with size 1.
         dtype: floating type to cast to before.
-
-    Raises:
-        ArgumentError: of p = 'nuc', which needs a singular value decomposition.
 
     >>> from onegraph.backends.reference import evaluate
     >>> evaluate([norm(as_node([3.0, 4.0]))])
@@ -369,9 +367,14 @@ def norm(input: Any, p: Any = "fro", dim: Dims = None, keepdim: bool = False, dt
     """
     if p is None or p == "fro":
         p = 2
-    if not isinstance(p, (int, float)):
-        raise ArgumentError(f"norm: p must be a number or 'fro', got {p!r}")
     x = optional_cast(as_node(input), dtype)
+    if p == "nuc":
+        dims = dims_of("norm", x, dim)
+        if len(dims) != 2:
+            raise ShapeError(f"norm: p='nuc' is of matrices, so of two dimensions, got {dims} of {show(x.shape)}")
+        return singular_norm(x, "nuc", dims, keepdim)
+    if not isinstance(p, (int, float)):
+        raise ArgumentError(f"norm: p must be a number, 'fro' or 'nuc', got {p!r}")
     return vector_norm(x, float(p), dim, keepdim)
 
 

@@ -23,6 +23,7 @@ from tests.ops.cases import Case, as_case, cases_of, directional_derivatives, su
 
 # Ops with floating inputs and a floating result that have no gradient on purpose.
 WITHOUT_GRADIENT = {
+    "det_sign": "constant between jumps, so the derivative is zero wherever it exists",
     "detach": "stops the gradient, which is what it is for",
     "floor_div": "constant between jumps, so the derivative is zero wherever it exists",
 }

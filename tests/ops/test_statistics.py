@@ -252,7 +252,7 @@ def test_errors() -> None:
     with pytest.raises(ShapeError, match="has no elements"):
         statistics.max(empty)
     with pytest.raises(ArgumentError, match="p must be a number"):
-        statistics.norm(empty, "nuc")
+        statistics.norm(empty, "max")
     with pytest.raises(ArgumentError, match="interpolation must be one of"):
         quantiles.quantile(empty, 0.5, interpolation="cubic")
     with pytest.raises(ArgumentError, match="within 0 and 1"):
