@@ -32,6 +32,7 @@ from onegraph.ir.text import from_text, to_text
 from onegraph.ir.traverse import substitute, topological
 from onegraph.ir.verify import verify
 from onegraph.ops.record import check_rule
+from onegraph.passes.simplify import simplify
 from onegraph.passes.specialize import specialize
 from onegraph.storage.atomic import atomic_directory, read_directory
 from onegraph.storage.manifest import damaged, from_json, read_bytes, read_manifest, to_json, write_manifest
@@ -98,7 +99,7 @@ def save_model(
     graph, captured, found, result = _trace(target, keywords, examples, names, dynamic_batch)
     outputs = _output_names(found, output_names)
     weights = _name_weights(target, captured, names)
-    graph = _rename(graph, len(names), list(weights))
+    graph = simplify(_rename(graph, len(names), list(weights)))  # what is saved needs no marks of gradients
     _check(graph, examples, dynamic_batch)
     content = {
         "format": _KIND,
