@@ -281,7 +281,7 @@ class _Call:
 
     def run(self, tensors: Sequence[Tensor]) -> Any:
         waiting = take_waiting()
-        captured = [t for t, _ in self.captured] + [t.grad for t, _ in self.old_gradients]
+        captured: list[Any] = [t for t, _ in self.captured] + [t.grad for t, _ in self.old_gradients]
         missing = [t for t in (*tensors, *captured) if type(t.node.value) is not Buffer]
         if waiting or missing:
             realize_tensors([*waiting, *missing])
