@@ -117,9 +117,11 @@ class ArrayBatches:
         for start in range(0, self.count, self.batch_size):
             stop = min(start + self.batch_size, self.count)
             chosen = slice(start, stop) if order is None else order[start:stop]
-            yield tuple(
-                map_structure(lambda a, c=chosen: None if a is None else to_tensor(a[c]), part) for part in self.data
-            )  # type: ignore[misc]
+            yield self._take(chosen)
+
+    def _take(self, chosen: Any) -> Batch:
+        x, y, w = [map_structure(lambda a: None if a is None else to_tensor(a[chosen]), part) for part in self.data]
+        return x, y, w
 
     def split(self, share: float) -> tuple[ArrayBatches, ArrayBatches]:
         """The samples in front, and the last share of them for validation."""
@@ -131,7 +133,7 @@ class ArrayBatches:
 
         def part(chosen: slice, shuffle: bool) -> ArrayBatches:
             pieces = [map_structure(lambda a: None if a is None else a[chosen], p) for p in self.data]
-            return ArrayBatches(*pieces, self.batch_size, shuffle)
+            return ArrayBatches(pieces[0], pieces[1], pieces[2], self.batch_size, shuffle)
 
         return part(slice(0, at), self.shuffle), part(slice(at, None), False)
 
@@ -245,7 +247,6 @@ def validation_batches(data: Any, batch_size: int | None, steps: int | None) -> 
     if isinstance(data, (tuple, list)):
         if not 1 <= len(data) <= 3:
             raise ArgumentError(f"validation_data must be (x, y) or (x, y, sample_weight), got {len(data)} parts")
-        return make_batches(
-            *data, **({"sample_weight": None} if len(data) < 3 else {}), batch_size=batch_size, steps=steps
-        )
+        x, y, w = (*data, None, None)[:3]
+        return make_batches(x, y, w, batch_size, steps=steps)
     return make_batches(data, batch_size=batch_size, steps=steps)

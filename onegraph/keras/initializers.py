@@ -244,7 +244,7 @@ class Identity(Initializer):
         """First values of a shape."""
         if len(shape) != 2:
             raise ShapeError(f"Identity: needs two dimensions, got {show(tuple(shape))}")
-        return make_tensor(np.eye(*shape) * self.gain, dtype=as_dtype(dtype or "float32"))
+        return make_tensor(np.eye(shape[0], shape[1]) * self.gain, dtype=as_dtype(dtype or "float32"))
 
 
 @_add("orthogonal")

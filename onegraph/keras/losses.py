@@ -82,7 +82,7 @@ def _loss(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def _over_last(values: Any, y_pred: Any) -> Any:
-    return values.mean(-1) if values.ndim == len(y_pred.shape) and values.ndim else values
+    return values.mean(-1) if values.ndim and values.ndim == np.ndim(y_pred) else values
 
 
 @_loss("mse", "MSE")
@@ -194,7 +194,8 @@ def class_numbers(name: str, y_true: Any, output: Any, axis: int = -1) -> Any:
         target = target.squeeze(-1)
     if list(target.shape) != wanted:
         raise ShapeError(
-            f"{name}: class numbers of shape {show(target.shape)} for an output of shape {show(output.shape)}; {show(tuple(wanted))} is needed",
+            f"{name}: class numbers of shape {show(target.shape)} for an output of shape {show(output.shape)}; "
+            f"{show(tuple(wanted))} is needed",
             hint="use categorical_crossentropy for one-hot targets" if target.shape == output.shape else None,
         )
     return target.long()
@@ -375,7 +376,7 @@ class _Named(LossFunctionWrapper):
 def _class(name: str, function: Callable[..., Any]) -> Any:
     body = {
         "of": staticmethod(function),
-        "__doc__": f"{function.__doc__}\n    As a loss with a reduction.",
+        "__doc__": f"`{function.__name__}` as a loss with a reduction; takes that function's options.",
         "__module__": __name__,
     }
     return losses.add()(type(name, (_Named,), body))

@@ -360,7 +360,7 @@ class _Counts(Metric):
         self.true_positives, self.false_positives = self.add_variable(size), self.add_variable(size)
         self.true_negatives, self.false_negatives = self.add_variable(size), self.add_variable(size)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any = None, sample_weight: Any = None) -> None:
         """Take in a batch."""
         with no_grad():
             target, output = align(self.name, y_true, y_pred)

@@ -139,7 +139,8 @@ class Objective:
 
     def compute(self, targets: Any, outputs: Any, weights: Any) -> tuple[Any, list[Any]]:
         """The weighted sum of the losses, and each loss; (None, ...) when there are none."""
-        total, parts = None, []
+        total: Any = None
+        parts: list[Any] = []
         for loss, factor, y, output, w in zip(
             self.losses, self.factors, self.match(targets), flatten(outputs), self._weights(weights), strict=True
         ):

@@ -31,6 +31,7 @@ class Trainer:
 
     built: bool
     name: str
+    _objective: Any
 
     def _init_training(self) -> None:
         self.optimizer: Any = None

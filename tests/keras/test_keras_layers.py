@@ -52,6 +52,7 @@ CASES: list[tuple[Any, tuple[int, ...], tuple[int, ...]]] = [
     (lambda: L.ZeroPadding1D(2), (2, 7, 3), (2, 11, 3)),
     (lambda: L.Cropping2D((1, 2)), (2, 7, 8, 3), (2, 5, 4, 3)),
     (lambda: L.UpSampling2D((2, 3)), (2, 3, 4, 3), (2, 6, 12, 3)),
+    (lambda: L.UpSampling2D(2, interpolation="bilinear"), (2, 3, 4, 3), (2, 6, 8, 3)),
     (lambda: L.UpSampling1D(3), (2, 3, 4), (2, 9, 4)),
     (lambda: L.ReLU(6.0, 0.1, 0.5), (2, 7), (2, 7)),
     (lambda: L.LeakyReLU(), (2, 7), (2, 7)),

@@ -160,7 +160,7 @@ def test_validation_data_and_split() -> None:
     history = model.fit(x, y, validation_data=(x[:5], y[:5]), epochs=2, validation_freq=2, verbose=0)
     assert len(history.history["val_loss"]) == 1
     assert history.history["val_loss"][0] == pytest.approx(model.evaluate(x[:5], y[:5], verbose=0))
-    with pytest.raises(ArgumentError, match="validation_split=0.99 of 20 samples"):
+    with pytest.raises(ArgumentError, match=r"validation_split=0.99 of 20 samples"):
         model.fit(x, y, validation_split=0.99, verbose=0)
 
 

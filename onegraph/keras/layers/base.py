@@ -11,16 +11,16 @@ import functools
 import inspect
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from onegraph.errors import ArgumentError, DTypeError, OneGraphError, ShapeError, StateError, UninitializedError
+from onegraph.errors import ArgumentError, DTypeError, OneGraphError, ShapeError, UninitializedError
 from onegraph.frontend.convert import tensor as make_tensor
-from onegraph.frontend.state import no_grad, tracing
+from onegraph.frontend.state import tracing
 from onegraph.frontend.tensor import Tensor
 from onegraph.ir.node import scopes
-from onegraph.keras import backend, constraints, initializers, regularizers
+from onegraph.keras import backend, regularizers
 from onegraph.keras.layers.symbolic import (
     KerasTensor,
     Shape,
@@ -31,9 +31,9 @@ from onegraph.keras.layers.symbolic import (
     is_symbolic,
     map_structure,
 )
+from onegraph.keras.layers.weights import Weights
 from onegraph.keras.registry import Registry, serialize
 from onegraph.nn.module import Module
-from onegraph.nn.parameter import Parameter
 from onegraph.ops.shapes import show
 
 layers = Registry("layer")
@@ -63,7 +63,7 @@ def calling(training: bool | None, losses: list[Any] | None = None) -> Iterator[
         context.training, context.losses = before
 
 
-class Layer(Module):
+class Layer(Weights):
     """Base of layers: subclass it, make weights in `build` with `add_weight`, and compute in `call`.
 
     Args:
@@ -90,7 +90,7 @@ class Layer(Module):
     input_rank: int | None = None
     """How many dimensions the input must have, batch included; None for any."""
     min_rank: int | None = None
-    legacy_names: dict[str, str] = {}  # noqa: RUF012
+    legacy_names: ClassVar[dict[str, str]] = {}
     """Keras 1's names of arguments, and today's."""
     _takes_training = False
 
@@ -255,176 +255,6 @@ class Layer(Module):
         if context.losses is not None:
             context.losses.append(loss)
 
-    # ---- weights
-
-    def add_weight(
-        self,
-        *args: Any,
-        shape: Any = (),
-        initializer: Any = None,
-        name: str | None = None,
-        trainable: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        dtype: Any = None,
-        **ignored: Any,
-    ) -> Any:
-        """Make a weight.
-
-        Args:
-            args: (shape, initializer) as in Keras 3, or (name, shape) as in Keras 2.
-            shape: its shape.
-            initializer: its first value; glorot_uniform, or zeros for one that is not trained.
-            name: by which `state_dict` and saved files know it.
-            trainable: a parameter if so, else state such as a running mean.
-            regularizer: a penalty added to the loss.
-            constraint: a condition kept after each step.
-            dtype: its element type.
-        """
-        names = ("name", "shape") if args and isinstance(args[0], str) else ("shape", "initializer")
-        given = dict(zip(names, args, strict=False))
-        shape, initializer, name = (
-            given.get("shape", shape),
-            given.get("initializer", initializer),
-            given.get("name", name),
-        )
-        shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        if any(size is None for size in shape):
-            raise ShapeError(
-                f"layer {self.name!r}: a weight of shape {shape} needs sizes that are not known",
-                hint="give the input's full shape",
-            )
-        draw = initializers.get(initializer) or initializers.get("glorot_uniform" if trainable else "zeros")
-        name = name or f"weight_{len(self._parameters) + len(self._buffers)}"
-        with no_grad(), tracing(None):
-            value = draw(shape, dtype or self._weight_dtype)
-            value = (
-                value
-                if isinstance(value, Tensor)
-                else make_tensor(np.asarray(value), dtype=dtype or self._weight_dtype)
-            )
-            if tuple(value.shape) != shape:
-                raise ShapeError(
-                    f"the initializer of weight {name!r} gave shape {show(value.shape)}, not {show(shape)}"
-                )
-            weight = Parameter(value) if trainable else value
-        weight.name = f"{self.name}/{name}"
-        (self._parameters if trainable else self._buffers)[name] = weight
-        if regularizer is not None:
-            self._regularized.append((weight, regularizers.get(regularizer)))
-        if constraint is not None:
-            self._constrained.append((weight, constraints.get(constraint)))
-        return weight
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Tensor) and "_parameters" in self.__dict__:
-            for table in (self._parameters, self._buffers):
-                old = next((k for k, v in table.items() if v is value and k != name), None)
-                if old is not None and name not in table:
-                    table.pop(old)  # add_weight's name gives way to the attribute's
-        if isinstance(value, (list, tuple)) and value and all(isinstance(v, Module) for v in value):
-            for i, module in enumerate(value):
-                self._modules[f"{name}_{i}"] = module
-            object.__setattr__(self, name, value)
-            return
-        super().__setattr__(name, value)
-
-    @property
-    def name(self) -> str:
-        """The layer's name."""
-        return self._name
-
-    @property
-    def trainable(self) -> bool:
-        """Whether the weights are learned; setting it sets it for all layers inside."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        for module in self.modules():
-            if isinstance(module, Layer):
-                module.__dict__["_trainable"] = bool(value)
-        self.requires_grad_(bool(value))
-
-    def _all_weights(self) -> list[tuple[str, Tensor, bool]]:
-        """Path, tensor and whether it is trained, each tensor once, in the order of making."""
-        found: list[tuple[str, Tensor, bool]] = []
-        seen: set[int] = set()
-        for path, module in self.named_modules():
-            trained = module.trainable if isinstance(module, Layer) else True
-            entries = [*module._parameters.items(), *module._buffers.items()]
-            for name, tensor in entries:
-                if tensor is not None and id(tensor) not in seen:
-                    seen.add(id(tensor))
-                    found.append(
-                        (f"{path}.{name}" if path else name, tensor, trained and isinstance(tensor, Parameter))
-                    )
-        return found
-
-    @property
-    def trainable_weights(self) -> list[Tensor]:
-        """Weights that are learned."""
-        return [t for _, t, trained in self._all_weights() if trained]
-
-    @property
-    def non_trainable_weights(self) -> list[Tensor]:
-        """Weights that are not learned."""
-        return [t for _, t, trained in self._all_weights() if not trained]
-
-    @property
-    def weights(self) -> list[Tensor]:
-        """All weights; first those that are learned."""
-        return self.trainable_weights + self.non_trainable_weights
-
-    variables = weights
-    trainable_variables = trainable_weights
-    non_trainable_variables = non_trainable_weights
-
-    def get_weights(self) -> list[np.ndarray[Any, Any]]:
-        """Copies of all weights as arrays, in the layers' order."""
-        return [np.array(t.detach().numpy()) for t in self._weights_in_order()]
-
-    def _weights_in_order(self) -> list[Tensor]:
-        return [t for _, t, _ in self._all_weights()]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Overwrite all weights with arrays, in the order of `get_weights`.
-
-        Raises:
-            StateError: for another number of arrays, or another shape; nothing is changed then.
-        """
-        targets = self._all_weights()
-        arrays = [w.detach().numpy() if isinstance(w, Tensor) else np.asarray(w) for w in weights]
-        if len(arrays) != len(targets):
-            raise StateError(
-                f"layer {self.name!r} has {len(targets)} weights, {len(arrays)} arrays were given",
-                hint=self._hint_to_build(),
-            )
-        for (path, tensor, _), array in zip(targets, arrays, strict=True):
-            if tuple(tensor.shape) != array.shape:
-                raise StateError(
-                    f"layer {self.name!r}: weight {path!r} has shape {show(tensor.shape)}, the array {show(array.shape)}"
-                )
-        with no_grad():
-            for (_, tensor, _), array in zip(targets, arrays, strict=True):
-                tensor.copy_(make_tensor(array, dtype=tensor.dtype))
-
-    def _hint_to_build(self) -> str | None:
-        return None if self.built else "the layer has no weights yet: call it on data or give it an input_shape first"
-
-    def count_params(self) -> int:
-        """How many numbers the weights hold."""
-        return sum(t.shape.numel() for t in self.weights)
-
-    @property
-    def losses(self) -> list[Tensor]:
-        """The penalties on weights, as scalars."""
-        found = []
-        for module in self.modules():
-            if isinstance(module, Layer) and module.trainable:
-                found += [regularizer(weight) for weight, regularizer in module._regularized]
-        return found
-
     # ---- what it was called on
 
     def _only_connection(self, what: str) -> Any:
@@ -521,7 +351,7 @@ def _argument_names(cls: type) -> list[str]:
         if base is Module:
             break
         if "__init__" in base.__dict__:
-            kinds = inspect.signature(base.__init__).parameters.values()
+            kinds = inspect.signature(base.__dict__["__init__"]).parameters.values()
             names += [
                 p.name for p in kinds if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name not in names
             ]

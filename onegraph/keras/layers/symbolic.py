@@ -82,7 +82,7 @@ def _operator(name: str, reflected: bool = False) -> Callable[[Any, Any], Any]:
 for _name in ("add", "sub", "mul", "truediv", "pow", "matmul"):
     setattr(KerasTensor, f"__{_name}__", _operator(_name))
     setattr(KerasTensor, f"__r{_name}__", _operator(_name, reflected=True))
-KerasTensor.__neg__ = lambda self: self * -1  # type: ignore[attr-defined]
+KerasTensor.__neg__ = lambda self: self * -1  # type: ignore[attr-defined, operator]
 
 
 class Connection:

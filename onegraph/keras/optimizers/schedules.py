@@ -77,7 +77,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     def __init__(self, boundaries: Sequence[int], values: Sequence[float], name: str | None = None) -> None:
         if len(values) != len(boundaries) + 1 or list(boundaries) != sorted(boundaries):
             raise ArgumentError(
-                f"PiecewiseConstantDecay: needs rising boundaries and one value more than boundaries, got {len(boundaries)} and {len(values)}"
+                "PiecewiseConstantDecay: needs rising boundaries and one value more than boundaries, "
+                f"got {len(boundaries)} and {len(values)}"
             )
         self.boundaries, self.values = list(boundaries), list(values)
 

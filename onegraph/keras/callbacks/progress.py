@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from onegraph.keras.callbacks import Callback, Logs
+from onegraph.keras.callbacks.base import Callback, Logs
 
 
 class ProgbarLogger(Callback):

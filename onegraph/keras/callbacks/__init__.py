@@ -1,0 +1,21 @@
+"""Callbacks: code that runs at the beginning and the end of training, epochs and batches. Start with `base.py`."""
+
+from onegraph.keras.callbacks.base import Callback, CallbackList, History, LambdaCallback, TerminateOnNaN
+from onegraph.keras.callbacks.logs import CSVLogger, TensorBoard
+from onegraph.keras.callbacks.monitor import EarlyStopping, LearningRateScheduler, ModelCheckpoint, ReduceLROnPlateau
+from onegraph.keras.callbacks.progress import ProgbarLogger
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "TensorBoard",
+    "TerminateOnNaN",
+]
