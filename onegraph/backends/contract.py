@@ -31,7 +31,7 @@ class Buffer:
     @property
     def shape(self) -> tuple[int, ...]:
         """The sizes."""
-        return self.array.shape
+        return tuple(self.array.shape)
 
     @property
     def nbytes(self) -> int:

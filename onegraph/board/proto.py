@@ -171,9 +171,7 @@ def hparams_start(
     start: float,
 ) -> tuple[bytes, bytes]:
     """The two values that open a session of the hparams plugin: which names exist, and the settings."""
-    infos = b"".join(
-        message(4, _hparam_info(name, value, discrete.get(name))) for name, value in hparams.items()
-    )
+    infos = b"".join(message(4, _hparam_info(name, value, discrete.get(name))) for name, value in hparams.items())
     metric_infos = b"".join(message(5, message(1, message(2, name))) for name in metrics)
     settings = b"".join(
         message(1, message(1, name), message(2, _struct_value(value))) for name, value in hparams.items()

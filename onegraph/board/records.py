@@ -40,13 +40,7 @@ def crc32c(data: bytes | bytearray | memoryview) -> int:
             looked_up = contributions[positions, blocks[start : start + _GROUP]]
             for block in np.bitwise_xor.reduce(looked_up, axis=1).tolist():
                 # The checksum so far acts as if it were xored into the first four bytes of the block.
-                crc = (
-                    block
-                    ^ first[crc & 255]
-                    ^ second[crc >> 8 & 255]
-                    ^ third[crc >> 16 & 255]
-                    ^ fourth[crc >> 24]
-                )
+                crc = block ^ first[crc & 255] ^ second[crc >> 8 & 255] ^ third[crc >> 16 & 255] ^ fourth[crc >> 24]
     for byte in bytes(data[whole:]):
         crc = table[(crc ^ byte) & 255] ^ (crc >> 8)
     return crc ^ 0xFFFFFFFF

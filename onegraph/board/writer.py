@@ -171,9 +171,7 @@ class SummaryWriter:
         filename_suffix: str = "",
     ) -> None:
         if max_queue < 0 or not flush_secs > 0:
-            raise ArgumentError(
-                f"SummaryWriter: max_queue={max_queue} must be >= 0, flush_secs={flush_secs} > 0"
-            )
+            raise ArgumentError(f"SummaryWriter: max_queue={max_queue} must be >= 0, flush_secs={flush_secs} > 0")
         if log_dir is None:
             log_dir = Path("runs", f"{time.strftime('%b%d_%H-%M-%S')}_{socket.gethostname()}{comment}")
         self.log_dir = os.fspath(log_dir)
@@ -303,9 +301,7 @@ class SummaryWriter:
         _check_tag(tag, "add_images")
         self._add(summary.image(tag, img_tensor, dataformats, "add_images"), global_step, walltime)
 
-    def add_text(
-        self, tag: str, text_string: str, global_step: Any = None, walltime: float | None = None
-    ) -> None:
+    def add_text(self, tag: str, text_string: str, global_step: Any = None, walltime: float | None = None) -> None:
         """Log a text, shown as Markdown. TensorBoard finds it under `tag/text_summary`, as with PyTorch."""
         _check_tag(tag, "add_text")
         if not isinstance(text_string, str):
@@ -330,17 +326,14 @@ class SummaryWriter:
             global_step: the step of the results.
         """
         settings = {
-            name: summary.to_hparam(name, value)
-            for name, value in summary.to_table(hparam_dict, "add_hparams").items()
+            name: summary.to_hparam(name, value) for name, value in summary.to_table(hparam_dict, "add_hparams").items()
         }
         domains = {
             name: [summary.to_hparam(name, value) for value in values]
             for name, values in summary.to_table(hparam_domain_discrete or {}, "add_hparams").items()
         }
         if unknown := domains.keys() - settings.keys():
-            raise ArgumentError(
-                f"add_hparams: hparam_domain_discrete names {sorted(unknown)}, not in hparam_dict"
-            )
+            raise ArgumentError(f"add_hparams: hparam_domain_discrete names {sorted(unknown)}, not in hparam_dict")
         metrics = {
             name: summary.to_number(value, f"add_hparams({name!r})")
             for name, value in summary.to_table(metric_dict, "add_hparams").items()
@@ -391,9 +384,7 @@ class SummaryWriter:
     def _file(self) -> EventFile:
         with self._lock:
             if self._events is None:
-                self._events = EventFile(
-                    Path(self.log_dir), self.max_queue, self.flush_secs, self.filename_suffix
-                )
+                self._events = EventFile(Path(self.log_dir), self.max_queue, self.flush_secs, self.filename_suffix)
                 # Also runs at exit, so that a program that forgets to close loses nothing.
                 self._finalizer = weakref.finalize(self, _close_quietly, self._events)
                 self._path = self._events.path

@@ -21,7 +21,8 @@ class Body:
 
     def __init__(self) -> None:
         self.outer = mode.trace
-        self.number_of_trace = None if self.outer is None else self.outer.number_of_trace
+        self.number_of_trace: int | None = None if self.outer is None else self.outer.number_of_trace
+        self.gradients: dict[int, Any] = {}
         self.requires_grad = False
 
     def seen(self, tensor: Tensor) -> None:
@@ -35,7 +36,8 @@ class Body:
         """Refuse writing to tensors from outside: the body would leave a value that exists only inside."""
         if type(before.value) is Buffer or before.op == "input":
             raise TraceError(
-                "a branch or a loop body writes to a tensor from outside", hint="return the new value from the function instead"
+                "a branch or a loop body writes to a tensor from outside",
+                hint="return the new value from the function instead",
             )
 
     def called(self, module: Any) -> None:
@@ -56,7 +58,11 @@ class Body:
 
     def number(self, read: Callable[[], float], dtype: DType) -> Node:
         """A number that is read anew at each call."""
-        return self.outer.number(read, dtype) if self.outer is not None else Node("input", (), EMPTY, (), dtype, None, read())
+        return (
+            self.outer.number(read, dtype)
+            if self.outer is not None
+            else Node("input", (), EMPTY, (), dtype, None, read())
+        )
 
 
 def _map(value: Any, change: Callable[[Any], Any]) -> Any:
@@ -119,9 +125,7 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], o
     body = Body()
     nodes = _unwrap(tuple(operands), body)
     condition = _unwrap(pred, body)
-    return _wrap(
-        control_functions.cond(condition, _on_nodes(true_fn, body), _on_nodes(false_fn, body), *nodes), body
-    )
+    return _wrap(control_functions.cond(condition, _on_nodes(true_fn, body), _on_nodes(false_fn, body), *nodes), body)
 
 
 def while_loop(

@@ -41,7 +41,7 @@ class Trace:
     """What happens while a function is traced."""
 
     def __init__(self) -> None:
-        self.number_of_trace = next(_traces)
+        self.number_of_trace: int | None = next(_traces)
         self.outside: dict[int, tuple[Tensor, Node]] = {}
         """Tensors from outside that are read: the tensor, and the node that it had at first."""
         self.owners: dict[Node, Tensor] = {}

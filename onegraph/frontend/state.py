@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from onegraph.ir.node import Node
 
 if TYPE_CHECKING:
+    from onegraph.frontend.control import Body
     from onegraph.frontend.function import Trace
     from onegraph.frontend.tensor import Tensor
 
@@ -23,7 +24,7 @@ class Mode(threading.local):
 
     gradients: bool = True
     """Whether operations on tensors that require gradients give tensors that do."""
-    trace: Trace | None = None
+    trace: Trace | Body | None = None
     """The function that is being traced, if any."""
 
 
@@ -122,7 +123,7 @@ def is_grad_enabled() -> bool:
 
 
 @contextlib.contextmanager
-def tracing(trace: Trace | None) -> Iterator[None]:
+def tracing(trace: Trace | Body | None) -> Iterator[None]:
     """Record operations into a trace."""
     before = mode.trace
     mode.trace = trace

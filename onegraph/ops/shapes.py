@@ -32,7 +32,8 @@ def same_shape(a: Shape, b: Shape) -> bool:
 
 def broadcast_shapes(op: str, *shapes: Shape) -> Shape:
     """The shape that all of these broadcast to, by NumPy's rule."""
-    result = list(max(shapes, key=lambda shape: len(shape)))
+    longest: Shape = max(shapes, key=len)
+    result = list(longest)
     rank = len(result)
     for shape in shapes:
         offset = rank - len(shape)

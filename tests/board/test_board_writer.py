@@ -93,9 +93,7 @@ def test_tensorboard_reads_histograms(tmp_path: Path) -> None:
     (event,) = accumulator.Histograms("weights")
     histogram = event.histogram_value
     assert (histogram.min, histogram.max, histogram.num) == (wide.min(), wide.max(), 1000)
-    np.testing.assert_allclose(
-        [histogram.sum, histogram.sum_squares], [wide.sum(), (wide**2).sum()], rtol=1e-12
-    )
+    np.testing.assert_allclose([histogram.sum, histogram.sum_squares], [wide.sum(), (wide**2).sum()], rtol=1e-12)
     assert sum(histogram.bucket) == 1000
     limits, counts = np.array(histogram.bucket_limit), np.array(histogram.bucket)
     assert len(limits) == len(counts)

@@ -26,7 +26,9 @@ def test_only_the_chosen_branch_runs():
 
 def test_closures_carry_gradients():
     w = og.tensor(2.0, requires_grad=True)
-    y = og.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, x * w), (og.tensor(0), og.tensor(1.0)), maximum_iterations=5)[1]
+    y = og.while_loop(
+        lambda i, x: i < 3, lambda i, x: (i + 1, x * w), (og.tensor(0), og.tensor(1.0)), maximum_iterations=5
+    )[1]
     y.backward()
     assert y.item() == 8.0 and w.grad.item() == 12.0
 

@@ -13,9 +13,7 @@ from onegraph.ir.dtype import ALL, bfloat16, bool_, float32
 from onegraph.ir.node import EMPTY, bundle
 
 
-def node(
-    op: str, *inputs: Node, shape: tuple[Any, ...] = (), dtype: Any = float32, **attributes: Any
-) -> Node:
+def node(op: str, *inputs: Node, shape: tuple[Any, ...] = (), dtype: Any = float32, **attributes: Any) -> Node:
     return Node(op, inputs, Attributes(attributes) if attributes else EMPTY, shape, dtype)
 
 
@@ -69,14 +67,7 @@ def literals(draw: Any) -> Literal:
 
 
 scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**64 - 1)
-    | st.floats()
-    | names
-    | dims
-    | dtypes
-    | literals()
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | names | dims | dtypes | literals()
 )
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3).map(tuple), max_leaves=6)
 
@@ -86,9 +77,7 @@ def graphs(draw: Any, depth: int = 1) -> Graph:
     """A random closed graph; nothing in it makes sense to an op, and it need not."""
     inputs = []
     for _ in range(draw(st.integers(0, 3))):
-        attributes = draw(
-            st.dictionaries(names, values, max_size=1) | st.builds(lambda n: {"name": n}, names)
-        )
+        attributes = draw(st.dictionaries(names, values, max_size=1) | st.builds(lambda n: {"name": n}, names))
         inputs.append(Node("input", (), Attributes(attributes), draw(shapes), draw(dtypes)))
     held = values | graphs(depth - 1) if depth else values
     nodes = list(inputs)
@@ -105,8 +94,4 @@ def graphs(draw: Any, depth: int = 1) -> Graph:
 
 def as_float32(values: list[float], bf16: bool = False) -> Literal:
     array = np.array(values, np.float32)
-    return (
-        Literal((array.view(np.uint32) >> 16).astype(np.uint16), bfloat16)
-        if bf16
-        else Literal(array, float32)
-    )
+    return Literal((array.view(np.uint32) >> 16).astype(np.uint16), bfloat16) if bf16 else Literal(array, float32)

@@ -27,9 +27,7 @@ def number(size: Any, values: dict[str, int]) -> int:
 
 @given(dims, dims, VALUES)
 @pytest.mark.parametrize("operate", [operator.add, operator.sub, operator.mul])
-def test_arithmetic_agrees_with_integers(
-    operate: Callable[..., Any], a: Dim, b: Dim, values: dict[str, int]
-) -> None:
+def test_arithmetic_agrees_with_integers(operate: Callable[..., Any], a: Dim, b: Dim, values: dict[str, int]) -> None:
     assert number(operate(a, b), values) == operate(number(a, values), number(b, values))
 
 
@@ -76,9 +74,7 @@ def test_comparisons_that_hold_for_all_sizes(answer: Callable[[], bool], expecte
     assert answer() is expected
 
 
-@pytest.mark.parametrize(
-    "compare", [lambda: N > 1, lambda: N < M, lambda: N // 2 > 0, lambda: N == 3 or N <= 3]
-)
+@pytest.mark.parametrize("compare", [lambda: N > 1, lambda: N < M, lambda: N // 2 > 0, lambda: N == 3 or N <= 3])
 def test_comparisons_that_depend_on_the_size_say_so(compare: Callable[[], bool]) -> None:
     with pytest.raises(ShapeError, match="not known yet"):
         compare()

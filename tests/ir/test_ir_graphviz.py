@@ -63,9 +63,7 @@ def test_held_graphs_are_drawn_and_joined() -> None:
 
 def test_labels_are_escaped_and_shortened() -> None:
     evil = 'a"b\\c\nd\x00"];} x -> y'
-    dot = to_graphviz(
-        Graph([], [Node(evil, (), EMPTY, (), float32, ("f", 1, evil)), node("f", s="x" * 500)], evil)
-    )
+    dot = to_graphviz(Graph([], [Node(evil, (), EMPTY, (), float32, ("f", 1, evil)), node("f", s="x" * 500)], evil))
     check_structure(dot)
     assert '\\"b\\\\c\\nd ' in dot
     assert max(map(len, dot.splitlines())) < 120
@@ -79,7 +77,5 @@ def test_any_graph_can_be_drawn(graph: Graph) -> None:
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
 def test_graphviz_accepts_it() -> None:
-    drawn = subprocess.run(
-        ["dot", "-Tsvg"], input=to_graphviz(loop()), capture_output=True, text=True, check=True
-    )
+    drawn = subprocess.run(["dot", "-Tsvg"], input=to_graphviz(loop()), capture_output=True, text=True, check=True)
     assert "<svg" in drawn.stdout

@@ -105,9 +105,7 @@ def test_graphs_are_equal_by_structure() -> None:
     same = [Node("neg", (x,), attributes, (2,), float32) for attributes in (EMPTY, Attributes())]
     assert Graph([x], same[:1]) == Graph([x], same[1:])
     once, twice = node("neg", x, shape=(2,)), node("neg", x, shape=(2,))
-    assert Graph([x], [node("add", once, once, shape=(2,))]) != Graph(
-        [x], [node("add", once, twice, shape=(2,))]
-    )
+    assert Graph([x], [node("add", once, once, shape=(2,))]) != Graph([x], [node("add", once, twice, shape=(2,))])
 
 
 def test_a_graph_refuses_wrong_inputs() -> None:
@@ -150,9 +148,7 @@ def test_100_000_nodes_in_a_row_need_no_recursion() -> None:
         assert text.count("\n") == DEEP + 3
         assert from_text(text) == graph
         assert to_graphviz(graph).count("->") == 2 * DEEP + 1
-        (rebuilt,) = rebuild(
-            graph.outputs, lambda n, i: n if not i else Node(n.op, i, n.attributes, n.shape, n.dtype)
-        )
+        (rebuilt,) = rebuild(graph.outputs, lambda n, i: n if not i else Node(n.op, i, n.attributes, n.shape, n.dtype))
         assert rebuilt is not graph.outputs[0]
 
 
@@ -171,9 +167,7 @@ def test_freeing_leaves_alone_what_somebody_still_holds() -> None:
     held = middle.inputs
     del graph
     assert middle.inputs is held and len(topological([middle])) == 501
-    user = node(
-        "neg", middle, shape=(2,)
-    )  # one reference from a node, one from here: neither may lose its inputs
+    user = node("neg", middle, shape=(2,))  # one reference from a node, one from here: neither may lose its inputs
     del user
     assert middle.inputs is held
     keeper = [node("neg", middle, shape=(2,))]

@@ -153,9 +153,7 @@ def test_comments_and_blanks_may_stand_anywhere() -> None:
     assert from_text("graph g(){return}") == Graph([], [], "g")
 
 
-@pytest.mark.parametrize(
-    "value", [[1], np.float32(1), 2**64, object(), (1, [2]), Literal(np.ones(2), float32)]
-)
+@pytest.mark.parametrize("value", [[1], np.float32(1), 2**64, object(), (1, [2]), Literal(np.ones(2), float32)])
 def test_values_that_graphs_cannot_hold_are_refused(value: Any) -> None:
     with pytest.raises(GraphError, match=r"exp: attribute 'x': "):
         to_text(Graph([], [node("exp", x=value)]))

@@ -50,9 +50,7 @@ class Case:
         self.node = self.op(*read, **self.attributes)
         self.results = _items(self.node) if self.node.dtype is bundle else [self.node]
         floating = any(n.dtype.is_floating_point for n in self.inputs)
-        self.differentiable = (
-            self.differentiable and floating and all(r.dtype.is_floating_point for r in self.results)
-        )
+        self.differentiable = self.differentiable and floating and all(r.dtype.is_floating_point for r in self.results)
 
     def __str__(self) -> str:
         return f"{self.op.name}-{self.index}"

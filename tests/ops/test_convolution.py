@@ -90,9 +90,7 @@ def node(*shape: int, dtype: Any = np.float32) -> Any:
 
 
 def test_channel_mismatch_names_both_shapes_and_groups() -> None:
-    message = (
-        r"weight \(4, 3, 3, 3\) with groups=2 needs 6 input channels, but the input \(1, 3, 8, 8\) has 3"
-    )
+    message = r"weight \(4, 3, 3, 3\) with groups=2 needs 6 input channels, but the input \(1, 3, 8, 8\) has 3"
     with pytest.raises(ShapeError, match=message):
         convolution_functions.conv2d(node(1, 3, 8, 8), node(4, 3, 3, 3), groups=2)
 

@@ -110,9 +110,7 @@ def _compare_with_float32(case: Case, dtype: DType) -> None:
 
 # Rounding to a narrower dtype has its gradient by convention, not as a limit of differences.
 DIFFERENTIABLE = [
-    case
-    for case in CASES
-    if case.differentiable and all(r.dtype is float64 for r in case.in_dtype(float64).results)
+    case for case in CASES if case.differentiable and all(r.dtype is float64 for r in case.in_dtype(float64).results)
 ]
 
 
@@ -164,9 +162,7 @@ WITHOUT_BROADCASTING = ("barrier", "with_gradient")  # only their first input ha
 BROADCASTING = [
     op
     for op in RECORDS
-    if op.kind is Kind.ELEMENTWISE
-    and len(next(iter(cases_of(op))).inputs) > 1
-    and op.name not in WITHOUT_BROADCASTING
+    if op.kind is Kind.ELEMENTWISE and len(next(iter(cases_of(op))).inputs) > 1 and op.name not in WITHOUT_BROADCASTING
 ]
 
 
