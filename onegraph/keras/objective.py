@@ -43,7 +43,7 @@ class Objective:
         self.factors: list[float] = []
         self.trackers: list[Mean] = []
         self.metrics: list[list[tuple[Metric, bool]]] = []
-        self.built = False
+        self._sizes: Any = None
 
     # ---- once the outputs are known
 
@@ -70,7 +70,11 @@ class Objective:
                     found.append((metric, kind == "weighted_metrics"))
             self.metrics.append(found)
         self._check_names()
-        self.built = True
+        self._sizes = _sizes_of(targets)
+
+    def fits(self, targets: Any) -> bool:
+        """Whether it was built for targets of these sizes."""
+        return self._sizes is not None and self._sizes == _sizes_of(targets)
 
     def _check_names(self) -> None:
         seen: dict[str, int] = {}
@@ -181,3 +185,8 @@ class Objective:
         """Start the metrics again."""
         for metric in self.all_metrics:
             metric.reset_state()
+
+
+def _sizes_of(targets: Any) -> list[Any]:
+    """The sizes of targets without the batch."""
+    return [None if t is None else tuple(t.shape[1:]) for t in flatten(targets)]

@@ -115,7 +115,8 @@ class Trainer:
         if self._output_shapes is None:
             self._output_shapes = self._find_outputs(x)
             compute_pending([*self.parameters(), *self.buffers()])
-        if targets and not self._objective.built:
+        if targets and not self._objective.fits(y):
+            self._functions.clear()  # names such as "accuracy" mean something else for targets of another shape
             self._objective.build(self.output_names, [t.shape for t in flatten(self._output_shapes)], y)
 
     def _find_outputs(self: Any, x: Any) -> Any:

@@ -393,3 +393,39 @@ def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("1/1 [=")
     model.fit(x, y, verbose=0)
     assert capsys.readouterr().out == ""
+
+
+def test_targets_of_another_kind_after_a_mistake() -> None:
+    x, y = data(8)
+    model = classifier(metrics=["accuracy"])
+    with pytest.raises(ShapeError):
+        model.fit(x, np.eye(3)[y], verbose=0)
+    history = model.fit(x, y, verbose=0)
+    assert 0 <= history.history["accuracy"][0] <= 1
+
+
+def test_fit_runs_in_eager_mode() -> None:
+    x, y = data(8)
+    lazy, eager = classifier(), classifier()
+    eager.set_weights(lazy.get_weights())
+    with og.eager():
+        found = eager.train_on_batch(x, y)
+    assert found == lazy.train_on_batch(x, y)
+
+
+def test_weights_follow_what_is_derived_from_them() -> None:
+    """A penalty is computed in the plan, from the weights of each step."""
+    model = Sequential(
+        [
+            Dense(
+                1,
+                use_bias=False,
+                kernel_initializer="ones",
+                kernel_regularizer=keras.regularizers.l2(0.5),
+                input_shape=(1,),
+            )
+        ]
+    )
+    model.compile(keras.optimizers.SGD(0.5), "mse")
+    zeros = np.zeros((2, 1))
+    assert [model.train_on_batch(zeros, zeros) for _ in range(3)] == [0.5, 0.125, 0.03125]
