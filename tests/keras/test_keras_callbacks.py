@@ -159,7 +159,7 @@ PAIRS: list[tuple[Any, Any]] = [
     (lambda: optimizers.Adam(0.1, amsgrad=True), lambda p: og.optim.Adam(p, lr=0.1, eps=1e-7, amsgrad=True)),
     (lambda: optimizers.AdamW(0.1), lambda p: og.optim.AdamW(p, lr=0.1, eps=1e-7, weight_decay=0.004)),
     (lambda: optimizers.Adamax(0.1), lambda p: og.optim.Adamax(p, lr=0.1, eps=1e-7)),
-    (lambda: optimizers.Nadam(0.1), lambda p: og.optim.NAdam(p, lr=0.1, eps=1e-7)),
+    (lambda: optimizers.Nadam(0.1), lambda p: og.optim.NAdam(p, lr=0.1, eps=1e-7, momentum_decay=1.0)),
     (
         lambda: optimizers.RMSprop(0.1, momentum=0.5),
         lambda p: og.optim.RMSprop(p, lr=0.1, alpha=0.9, eps=1e-7, momentum=0.5),

@@ -302,6 +302,9 @@ class Nadam(_AdamLike):
 
     kind = optim.NAdam
 
+    def _settings(self) -> dict[str, Any]:
+        return {**super()._settings(), "momentum_decay": 1.0}  # Keras warms the momentum up faster than PyTorch
+
 
 @optimizers.add("rmsprop")
 class RMSprop(Optimizer):
