@@ -26,6 +26,7 @@ _SUBPACKAGES = frozenset(
         "data",
         "errors",
         "func",
+        "func",
         "keras",
         "linalg",
         "nn",

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from onegraph.config import settings, using
-from onegraph.frontend import autograd, convert, dynamic, generate, operators, random, types
+from onegraph.frontend import (
+    autograd,
+    convert,
+    dynamic,
+    functional_autograd,
+    generate,
+    legacy,
+    operators,
+    random,
+    types,
+)
 from onegraph.frontend.control import cond, scan, while_loop
 from onegraph.frontend.convert import as_tensor, evaluate, from_dlpack, from_numpy_array, frombuffer, tensor
 from onegraph.frontend.explain import explain
@@ -25,7 +35,10 @@ generate.install(namespaces)
 operators.install()
 autograd.install()
 dynamic.install(namespaces)
-for _name, _method in {**convert.METHODS, **random.METHODS, **types.METHODS}.items():
+for _name in ("Variable", "functional", "gradcheck"):
+    setattr(autograd, _name, getattr(functional_autograd, _name))
+autograd.set_grad_enabled, autograd.inference_mode = set_grad_enabled, inference_mode  # type: ignore[attr-defined]
+for _name, _method in {**convert.METHODS, **random.METHODS, **types.METHODS, **legacy.METHODS}.items():
     setattr(Tensor, _name, _method)
 
 
@@ -83,5 +96,5 @@ _named = {
     "e": 2.718281828459045,
     "newaxis": None,
 }
-EXPORTS: dict[str, Any] = {**namespaces[""], **random.FUNCTIONS, **types.FUNCTIONS, **_dtype_names, **_named}
+EXPORTS: dict[str, Any] = {**namespaces[""], **random.FUNCTIONS, **types.FUNCTIONS, **legacy.FUNCTIONS, **_dtype_names, **_named}
 """The names of the top-level package."""

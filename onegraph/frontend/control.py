@@ -95,7 +95,7 @@ def _on_nodes(function: Callable[..., Any], body: Body) -> Callable[..., Any]:
 def _unwrap(value: Any, body: Body) -> Any:
     def one(leaf: Any) -> Any:
         if isinstance(leaf, np.ndarray):
-            leaf = Tensor(leaf)
+            leaf = Tensor(leaf, dtype=leaf.dtype)
         if isinstance(leaf, Tensor):
             body.seen(leaf)
             return leaf.node

@@ -91,7 +91,9 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 
 def type_(self: Tensor, dtype: Any = None) -> Any:
     """The tensor in another dtype; without an argument, the name of its type."""
-    return f"onegraph.{self.dtype.name}" if dtype is None else to(self, as_dtype(dtype))
+    if dtype is None:
+        return f"onegraph.{self.dtype.name}"
+    return to(self, as_dtype(getattr(dtype, "dtype", dtype)))  # also FloatTensor and its like
 
 
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:

@@ -24,9 +24,11 @@ from onegraph.ir.dtype import (
     as_dtype,
     bfloat16,
     bfloat16_to_float32,
+    get_default_dtype,
 )
 from onegraph.ir.node import EMPTY, Node
 from onegraph.ops.elementwise import DETACH, cast
+from onegraph.ops.movement import full
 from onegraph.ops.shapes import show
 from onegraph.runtime.plan import current_backend
 from onegraph.runtime.realize import HOW_TO_TRACE, NOT_TRACED, realize
@@ -97,8 +99,18 @@ class Tensor:
         def __getitem__(self, index: Any) -> Tensor: ...
         def __setitem__(self, index: Any, value: Any) -> None: ...
 
-    def __init__(self, data: Any = (), *, dtype: Any = None, requires_grad: bool = False) -> None:
-        self._node = _node_from_data(data, dtype)
+    def __init__(self, *data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
+        """From values, as floats unless a dtype is given; from sizes, `Tensor(2, 3)`, with elements yet to be written.
+
+        `onegraph.tensor` keeps the dtype of its values, and is what to use in new programs.
+        """
+        if all(type(d) is int for d in data):  # sizes
+            self._node = full(data or (0,), 0, get_default_dtype() if dtype is None else as_dtype(dtype))
+        elif len(data) > 1:
+            raise ArgumentTypeError(f"Tensor: expected values or sizes, got {len(data)} arguments: {data!r:.60}")
+        else:
+            keep = dtype is not None or isinstance(data[0], Tensor)
+            self._node = _node_from_data(data[0], dtype if keep else get_default_dtype())
         if mode.trace is not None:
             self._made_in = mode.trace.number_of_trace
         if requires_grad:

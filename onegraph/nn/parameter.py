@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from onegraph.frontend.convert import tensor
 from onegraph.frontend.tensor import Tensor
 
 
@@ -21,7 +22,7 @@ class Parameter(Tensor):
     """
 
     def __init__(self, data: Any = (), requires_grad: bool = True) -> None:
-        super().__init__(data)
+        super().__init__(data if isinstance(data, Tensor) else tensor(data))
         if isinstance(data, Tensor) and data.node.value is not None:
             self._node = data.node  # a known value needs no copy
         if requires_grad:
@@ -42,7 +43,7 @@ class Buffer(Tensor):
     persistent = True
 
     def __init__(self, data: Any = (), *, persistent: bool = True) -> None:
-        super().__init__(data)
+        super().__init__(data if isinstance(data, Tensor) else tensor(data))
         if isinstance(data, Tensor) and data.node.value is not None:
             self._node = data.node
         self.persistent = persistent

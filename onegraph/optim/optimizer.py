@@ -309,7 +309,8 @@ def _loaded(value: Any) -> Any:
     """A value of a loaded state: arrays of other libraries become tensors."""
     if isinstance(value, Tensor) or not hasattr(value, "__array__"):
         return Tensor(float(value)) if isinstance(value, float) else value
-    return Tensor(value.__array__())
+    array = value.__array__()
+    return Tensor(array, dtype=array.dtype)
 
 
 def _check_shapes(number: int, p: Tensor, values: dict[str, Any]) -> None:

@@ -1,5 +1,5 @@
-"""Names where PyTorch users look for them. Read next: `data.py`."""
+"""Names where PyTorch users look for them. Read next: `data.py`, `checkpoint.py`."""
 
-from onegraph.utils import data
+from onegraph.utils import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]
