@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from onegraph.backends.blas import one_thread
 from onegraph.backends.contract import Backend, Buffer, register_backend
 from onegraph.errors import DivisionError, FeedError, OneGraphError, OutOfMemoryError
 from onegraph.ir.dtype import DType, bfloat16, bfloat16_to_float32, float32_to_bfloat16
@@ -42,6 +43,10 @@ class ReferenceExecutable:
 
     def run(self, inputs: Sequence[Buffer]) -> list[Buffer]:
         """Run the ops one by one."""
+        with one_thread:
+            return self._run(inputs)
+
+    def _run(self, inputs: Sequence[Buffer]) -> list[Buffer]:
         values: list[Any] = [b.array for b in inputs]
         values += [None] * len(self.order)
         for node, sources, target, free in self.steps:

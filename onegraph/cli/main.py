@@ -16,7 +16,6 @@ from typing import Any
 import click
 
 import onegraph
-from onegraph.cli.blas import use_one_thread
 from onegraph.errors import OneGraphError, describe_location
 
 # name -> (module, one line for the list of commands)
@@ -98,7 +97,6 @@ def main(debug: bool) -> None:
     onegraph predict runs/first/model IMAGE
     onegraph COMMAND --help                    all options
     """
-    use_one_thread()
 
 
 if __name__ == "__main__":
