@@ -32,7 +32,7 @@ autodoc_default_options = {"members": True, "show-inheritance": True}
 
 
 def setup(app: Any) -> None:
-    """Make the reference page of the ops from their records before Sphinx reads the pages."""
+    """Make the reference page of the ops before Sphinx reads the pages, and docstrings readable for it."""
 
     def generate(app: Any) -> None:
         sys.path[:0] = [str(_ROOT), str(_ROOT / "docs")]
@@ -40,4 +40,10 @@ def setup(app: Any) -> None:
 
         generate()
 
+    def escape(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+        from docstrings import to_rst
+
+        lines[:] = to_rst(lines)
+
     app.connect("builder-inited", generate)
+    app.connect("autodoc-process-docstring", escape, priority=100)  # before napoleon reads "Args:"
