@@ -20,6 +20,9 @@ exclude_patterns = ["_build", "README.md", "decisions/template.md"]
 html_theme = "furo"
 html_title = f"onegraph {version}"
 
+# Three front ends have a class Tensor, two an Optimizer: a name in a signature may mean several.
+suppress_warnings = ["ref.python"]
+
 # `x` in a docstring is code, as it is in Markdown.
 default_role = "code"
 myst_heading_anchors = 3
