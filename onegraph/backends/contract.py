@@ -12,7 +12,7 @@ import numpy as np
 
 from onegraph.errors import ArgumentError
 from onegraph.ir.dtype import DType
-from onegraph.ir.node import Graph
+from onegraph.ir.graph import Graph
 
 
 class Buffer:

@@ -11,7 +11,8 @@ from onegraph.backends.blas import one_thread
 from onegraph.backends.contract import Backend, Buffer, register_backend
 from onegraph.errors import DivisionError, FeedError, OneGraphError, OutOfMemoryError
 from onegraph.ir.dtype import DType, bfloat16, bfloat16_to_float32, float32_to_bfloat16
-from onegraph.ir.node import Graph, Node, Source
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import Node, Source
 from onegraph.ir.traverse import topological
 from onegraph.ops.evaluate import execute_node
 from onegraph.ops.shapes import show

@@ -15,7 +15,8 @@ from onegraph.backends.reference import ReferenceExecutable
 from onegraph.errors import NotFiniteError
 from onegraph.frontend.tensor import Tensor
 from onegraph.ir.dtype import bfloat16, bfloat16_to_float32
-from onegraph.ir.node import Graph, Node, Source
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import Node, Source
 from onegraph.ir.traverse import topological
 from onegraph.runtime.realize import scalar_buffer
 

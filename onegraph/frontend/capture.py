@@ -14,7 +14,8 @@ from onegraph.errors import TraceError
 from onegraph.frontend.function import Trace
 from onegraph.frontend.state import take_waiting, tracing
 from onegraph.frontend.tensor import Tensor, realize_tensors, wrap
-from onegraph.ir.node import Graph, Node, input_node
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import Node, input_node
 from onegraph.ir.traverse import substitute, topological
 
 

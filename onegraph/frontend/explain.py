@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from onegraph.frontend.function import Function, jit
-from onegraph.ir.node import Graph
+from onegraph.ir.graph import Graph
 from onegraph.ir.text import to_text
 from onegraph.passes.pipeline import Pass, optimize
 from onegraph.runtime.plan import plan_for

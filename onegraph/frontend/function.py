@@ -28,7 +28,8 @@ from onegraph.errors import ArgumentTypeError, TraceError
 from onegraph.frontend.state import leaves, mode, take_waiting, tracing
 from onegraph.frontend.tensor import Tensor, realize_tensors, wrap_buffer
 from onegraph.ir.dtype import DType, int64
-from onegraph.ir.node import EMPTY, Graph, Node, input_node
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import EMPTY, Node, input_node
 from onegraph.ir.traverse import substitute, topological
 from onegraph.passes.pipeline import Pass, optimize
 from onegraph.runtime.plan import Plan, plan_for

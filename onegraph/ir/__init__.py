@@ -2,7 +2,8 @@
 
 from onegraph.ir.dim import Dim, Size
 from onegraph.ir.dtype import DType
-from onegraph.ir.node import Attributes, Graph, Literal, Node, Shape, input_node, scopes
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import Attributes, Literal, Node, Shape, input_node, scopes
 from onegraph.ir.traverse import rebuild, structure_key, substitute, topological
 
 __all__ = [

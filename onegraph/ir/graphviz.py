@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from onegraph.ir.node import Graph, Node, iterate_graphs
-from onegraph.ir.text import print_value
+from onegraph.ir.graph import Graph, iterate_graphs
+from onegraph.ir.node import Node
+from onegraph.ir.printer import print_value
 from onegraph.ir.traverse import topological
 
 _LONGEST: Final = 60  # characters of an attribute in a label

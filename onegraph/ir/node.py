@@ -1,21 +1,21 @@
-"""The graph: immutable nodes, and `Graph`, a piece of graph with named inputs and outputs.
+"""The nodes that graphs are made of: immutable, each with an op, inputs, attributes, shape and dtype.
 
 A node has an op, inputs, attributes, and the shape and dtype of its value. Three ops are leaves:
 `input` (a value given from outside), `constant` (a value that is part of the graph), and `iota`-like
 ops without inputs. An op with several results (control flow) has dtype `bundle`; `item` nodes pick one.
 
-Read next: `ops/record.py` (what an op is), `ir/traverse.py` (walking), `ir/text.py` (printing).
+Read next: `ir/graph.py` (closed graphs), `ir/traverse.py` (walking), `ops/record.py` (what an op is).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NoReturn, TypeAlias
 
 import numpy as np
 
-from onegraph.errors import GraphError, _internal, is_internal
+from onegraph.errors import _internal, is_internal
 from onegraph.ir.dim import Size
 from onegraph.ir.dtype import DType
 
@@ -229,67 +229,15 @@ def input_node(shape: Shape, dtype: DType, name: str | None = None, value: Any =
     return Node("input", (), attributes, shape, dtype, None, value)
 
 
-class Graph:
-    """A closed piece of graph: outputs, and the `input` nodes that they may depend on, in order.
+class Region:
+    """A piece of graph: outputs, and the inputs that they may depend on. `ir/graph.py` makes it a `Graph`.
 
-    Graphs are also attributes of control-flow nodes (their branches and bodies). They are compared by
-    structure, through a key that is computed once.
+    Attributes of nodes may hold one (the branches and bodies of control flow).
     """
 
-    __slots__ = ("_hash", "_key", "inputs", "name", "outputs")
+    __slots__ = ("inputs", "name", "outputs")
 
-    def __init__(self, inputs: Sequence[Node], outputs: Sequence[Node], name: str = "graph") -> None:
+    def __init__(self, inputs: Sequence[Node], outputs: Sequence[Node], name: str) -> None:
         self.inputs: Final = tuple(inputs)
         self.outputs: Final = tuple(outputs)
         self.name: Final = name
-        self._key: tuple[Any, ...] | None = None
-        self._hash: int | None = None
-        for node in self.inputs:
-            if node.op != "input":
-                raise GraphError(f"an input of a graph must be an `input` node, got {node!r}")
-        if len(set(map(id, self.inputs))) != len(self.inputs):
-            raise GraphError("an input is listed twice")
-
-    def nodes(self) -> list[Node]:
-        """All nodes, inputs of a node before the node."""
-        from onegraph.ir.traverse import topological
-
-        return topological(self.outputs)
-
-    def key(self) -> tuple[Any, ...]:
-        """A hashable form that is equal for graphs of equal structure."""
-        if self._key is None:
-            from onegraph.ir.traverse import structure_key
-
-            self._key = structure_key(self.outputs, self.inputs)
-            self._hash = hash(self._key)
-        return self._key
-
-    def __hash__(self) -> int:
-        self.key()
-        assert self._hash is not None
-        return self._hash
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Graph):
-            return False
-        return self is other or (hash(self) == hash(other) and self.key() == other.key())
-
-    def __str__(self) -> str:
-        from onegraph.ir.text import to_text
-
-        return to_text(self, opaque=True)
-
-    def __repr__(self) -> str:
-        return f"<Graph {self.name}: {len(self.inputs)} inputs, {len(self.outputs)} outputs>"
-
-    def map_outputs(self, outputs: Sequence[Node]) -> Graph:
-        """The same inputs and name with other outputs."""
-        return Graph(self.inputs, outputs, self.name)
-
-
-def iterate_graphs(node: Node) -> Iterator[tuple[str, Graph]]:
-    """The graphs among a node's attributes (branches and bodies of control flow)."""
-    for name, value in node.attributes.items():
-        if isinstance(value, Graph):
-            yield name, value

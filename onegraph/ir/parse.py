@@ -1,6 +1,6 @@
 """The reading half of the text form: a parser that trusts nothing it reads. Use it as `ir.text.from_text`.
 
-Read next: `ir/text.py` (printing), `ir/README.md` (the format).
+Read next: `printer.py` (the other half), `ir/README.md` (the format).
 """
 
 from __future__ import annotations
@@ -17,12 +17,10 @@ import numpy as np
 
 from onegraph.errors import GraphError, OneGraphError
 from onegraph.ir.dim import Dim, Size
-from onegraph.ir.dtype import ALL, DType, bfloat16, bfloat16_to_float32, bool_, float32_to_bfloat16
-from onegraph.ir.node import EMPTY, Attributes, Graph, Literal, Node, Shape, bundle
-
-MAX_DEPTH: Final = 32  # of graphs within graphs, and of tuples within tuples
-MAX_NDIM: Final = 64
-NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+from onegraph.ir.dtype import ALL, DType, bool_
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import EMPTY, Attributes, Literal, Node, Shape, bundle
+from onegraph.ir.syntax import MAX_DEPTH, MAX_NDIM, NAME, literal_array
 
 _DTYPES: Final = {d.short: d for d in (*ALL, bundle)}
 _KEYWORDS: Final[dict[str, Any]] = {
@@ -46,22 +44,6 @@ _TOKEN: Final = re.compile(
     | -inf\b | // | \Z | [^ \t\r\n\#] )""",
     re.VERBOSE,
 )
-
-
-def literal_array(elements: list[Any], dtype: DType) -> np.ndarray[Any, Any]:
-    """Listed elements in the dtype's storage; an OverflowError when one does not fit."""
-    if dtype.kind in ("int", "uint") and elements:
-        limits = np.iinfo(dtype.numpy)
-        if min(elements) < limits.min or max(elements) > limits.max:
-            raise OverflowError
-    with np.errstate(over="ignore", invalid="ignore"):
-        array = np.array(elements, np.float32 if dtype is bfloat16 else dtype.numpy)
-    stored = float32_to_bfloat16(array) if dtype is bfloat16 else array
-    if dtype.is_floating_point:
-        rounded = bfloat16_to_float32(stored) if dtype is bfloat16 else stored
-        if np.isinf(rounded).sum() != sum(map(math.isinf, elements)):
-            raise OverflowError
-    return stored
 
 
 def _attributes(found: dict[str, Any]) -> Attributes:

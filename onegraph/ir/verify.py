@@ -14,8 +14,9 @@ from typing import Any, Final, NoReturn, TypeAlias
 from onegraph.errors import GraphError, OneGraphError
 from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import ALL, DType
-from onegraph.ir.node import Attributes, Graph, Literal, Node, Opaque, Shape, bundle
-from onegraph.ir.parse import MAX_DEPTH, MAX_NDIM
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import Attributes, Literal, Node, Opaque, Shape, bundle
+from onegraph.ir.syntax import MAX_DEPTH, MAX_NDIM
 from onegraph.ir.traverse import topological
 
 Rule: TypeAlias = Callable[[str, Node], "tuple[Shape, DType] | None"]

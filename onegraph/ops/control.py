@@ -18,7 +18,8 @@ import numpy as np
 from onegraph.errors import DTypeError, GradientError, GraphError, OutOfRangeError, ShapeError
 from onegraph.ir.dim import Dim, Size
 from onegraph.ir.dtype import DType, bool_, float64
-from onegraph.ir.node import Graph, Node, Shape, bundle, input_node
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import Node, Shape, bundle, input_node
 from onegraph.ir.traverse import topological
 from onegraph.ops.binary import add, lt, mul
 from onegraph.ops.elementwise import sin

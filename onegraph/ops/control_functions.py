@@ -15,7 +15,8 @@ import numpy as np
 
 from onegraph.errors import ArgumentError, ShapeError
 from onegraph.ir.dim import Size
-from onegraph.ir.node import Graph, Node, input_node
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import Node, input_node
 from onegraph.ops.control import COND, ITEM, SCAN, WHILE, check_agree, check_condition, types_of
 from onegraph.ops.promotion import as_node
 from onegraph.ops.shapes import same_size, show

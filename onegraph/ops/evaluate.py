@@ -15,7 +15,8 @@ import numpy as np
 
 from onegraph.errors import GraphError
 from onegraph.ir.dtype import DType, bfloat16, bfloat16_to_float32, float16, float32_to_bfloat16
-from onegraph.ir.node import Graph, Node, bundle
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import Node, bundle
 from onegraph.ops.record import Array, Kind, record_of
 
 Value: TypeAlias = Array | tuple[Array, ...]

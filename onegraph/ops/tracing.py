@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from onegraph.errors import ArgumentTypeError
-from onegraph.ir.node import Graph, Node, bundle, input_node
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import Node, bundle, input_node
 from onegraph.ir.traverse import topological, with_inputs
 from onegraph.ops.record import recorders
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from onegraph.ir.node import Graph, Node
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import Node
 from onegraph.ir.traverse import rebuild, with_inputs
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from onegraph.config import settings
-from onegraph.ir.node import Graph
+from onegraph.ir.graph import Graph
 from onegraph.ops.record import check_rule
 from onegraph.passes.common_subexpressions import merge_common_subexpressions
 from onegraph.passes.simplify import simplify

@@ -5,7 +5,8 @@ No rewrite here changes a bit of any result.
 
 from __future__ import annotations
 
-from onegraph.ir.node import Attributes, Graph, Node
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import Attributes, Node
 from onegraph.ir.traverse import rebuild, with_inputs
 
 _MARKERS = frozenset({"detach", "with_gradient"})

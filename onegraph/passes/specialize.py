@@ -7,7 +7,8 @@ from typing import Any
 
 from onegraph.errors import FeedError
 from onegraph.ir.dim import Dim, evaluate_sizes
-from onegraph.ir.node import Attributes, Graph, Node, Shape, input_node
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import Attributes, Node, Shape, input_node
 from onegraph.ir.traverse import rebuild
 from onegraph.ops.record import record_of
 from onegraph.ops.shapes import show

@@ -13,7 +13,7 @@ from typing import Any
 import onegraph.backends.reference  # noqa: F401  registers the backend
 from onegraph.backends.contract import Backend, Buffer, Executable, get_backend
 from onegraph.config import settings
-from onegraph.ir.node import Graph
+from onegraph.ir.graph import Graph
 from onegraph.passes.pipeline import optimize
 
 

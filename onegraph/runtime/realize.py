@@ -18,7 +18,8 @@ from onegraph.backends.contract import Buffer
 from onegraph.config import settings
 from onegraph.errors import TraceError, describe_location
 from onegraph.ir.dtype import DType
-from onegraph.ir.node import EMPTY, Graph, Node, input_node
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import EMPTY, Node, input_node
 from onegraph.ir.traverse import with_inputs
 from onegraph.ops.leaf import constant
 from onegraph.ops.shapes import show

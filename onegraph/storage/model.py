@@ -27,7 +27,8 @@ from onegraph.frontend.capture import capture
 from onegraph.frontend.convert import as_tensor
 from onegraph.frontend.tensor import Tensor
 from onegraph.ir.dim import Dim
-from onegraph.ir.node import Graph, Node, Shape, input_node
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import Node, Shape, input_node
 from onegraph.ir.text import from_text, to_text
 from onegraph.ir.traverse import substitute, topological
 from onegraph.ir.verify import verify

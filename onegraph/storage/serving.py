@@ -19,7 +19,7 @@ from onegraph.config import settings
 from onegraph.errors import FeedError
 from onegraph.frontend.tensor import Tensor, wrap_buffer
 from onegraph.ir.dtype import ALL, DType, as_dtype, bfloat16, float32_to_bfloat16
-from onegraph.ir.node import Graph
+from onegraph.ir.graph import Graph
 from onegraph.passes.specialize import bind_sizes, has_unknown_sizes, specialize
 from onegraph.runtime.plan import Plan, current_backend, plan_for
 from onegraph.storage.manifest import damaged

@@ -14,7 +14,7 @@ from onegraph.errors import ArgumentError, ArgumentTypeError, DTypeError, Gradie
 from onegraph.ir import Graph, Node, input_node, topological
 from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import bfloat16, bool_, float16, float32, float64, int64
-from onegraph.ir.node import iterate_graphs
+from onegraph.ir.graph import iterate_graphs
 from onegraph.ir.text import from_text, to_text
 from onegraph.ops.binary import FLOOR_DIV, add, gt, lt, mul, sub
 from onegraph.ops.contraction import matmul

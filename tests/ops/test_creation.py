@@ -12,7 +12,8 @@ from onegraph.backends.reference import evaluate
 from onegraph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import FLOATS, INTEGERS, DType, float64, get_default_dtype, set_default_dtype
-from onegraph.ir.node import Graph, Node, input_node
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import Node, input_node
 from onegraph.ops import creation
 from onegraph.ops.elementwise import numpy_constant
 from onegraph.passes.specialize import specialize

@@ -22,7 +22,8 @@ from onegraph.errors import (
 )
 from onegraph.ir.dim import Dim, evaluate_sizes
 from onegraph.ir.dtype import bool_, float64, int32, int64
-from onegraph.ir.node import Graph, Node, input_node
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import Node, input_node
 from onegraph.ops import gathering, indexing, lookup
 from onegraph.ops.elementwise import numpy_constant
 from onegraph.ops.movement import full

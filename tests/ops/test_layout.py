@@ -13,7 +13,8 @@ from onegraph.backends.reference import evaluate
 from onegraph.errors import ArgumentError, ArgumentTypeError, DTypeError, OutOfRangeError, ShapeError, UnsupportedError
 from onegraph.ir.dim import Dim, evaluate_sizes
 from onegraph.ir.dtype import float64, int64
-from onegraph.ir.node import Graph, Node, input_node
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import Node, input_node
 from onegraph.ops import arrangement, joining, layout, padding, triangular
 from onegraph.ops.binary import mul
 from onegraph.ops.elementwise import numpy_constant

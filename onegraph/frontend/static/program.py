@@ -18,7 +18,7 @@ from onegraph.frontend.static.tensor import Tensor, describe_placeholder
 from onegraph.frontend.static.variable import Effect, Read, Variable
 from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import bool_, int64
-from onegraph.ir.node import Graph as IRGraph
+from onegraph.ir.graph import Graph as IRGraph
 from onegraph.ir.node import Node, input_node
 from onegraph.ir.traverse import with_inputs
 from onegraph.ops.leaf import constant
