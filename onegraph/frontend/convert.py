@@ -13,7 +13,7 @@ from onegraph.frontend.state import mode
 from onegraph.frontend.tensor import Device, Tensor, _node_from_data, realize_tensors, tensor_from_array, wrap
 from onegraph.ir import dtype as dtypes
 from onegraph.ir.dtype import DType, as_dtype, from_numpy
-from onegraph.ops.elementwise import cast
+from onegraph.ops.cast import cast
 from onegraph.ops.movement import RESHAPE, expand_to
 
 

@@ -17,7 +17,8 @@ from onegraph.frontend.generate import make_inplace
 from onegraph.frontend.state import mode
 from onegraph.frontend.tensor import Tensor, tensor_from_array, wrap
 from onegraph.ir.dtype import bool_, from_numpy, int64
-from onegraph.ops.elementwise import cast, numpy_constant
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import numpy_constant
 from onegraph.ops.indexing import TAKE
 from onegraph.ops.leaf import iota
 from onegraph.ops.movement import expand_to, reshape_to

@@ -16,7 +16,7 @@ from onegraph.ir.dtype import as_dtype, float32, get_default_dtype, int64
 from onegraph.ir.node import EMPTY, Node, Shape
 from onegraph.ops import random as ops_random
 from onegraph.ops.binary import ADD
-from onegraph.ops.elementwise import cast
+from onegraph.ops.cast import cast
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import as_shape, check_sizes
 

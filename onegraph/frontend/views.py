@@ -16,7 +16,8 @@ from onegraph.frontend.tensor import Tensor, View
 from onegraph.ir.dtype import bool_
 from onegraph.ir.node import EMPTY, Node
 from onegraph.ir.traverse import rebuild, topological, with_inputs
-from onegraph.ops.elementwise import DETACH, WHERE, cast
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import DETACH, WHERE
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import expand_to
 

@@ -23,7 +23,8 @@ from onegraph.ops import dropout as drop
 from onegraph.ops import normalization
 from onegraph.ops import random as distributions
 from onegraph.ops.binary import ADD, EQ, GT, MUL, mul, sub
-from onegraph.ops.elementwise import WHERE, cast, detach
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import WHERE, detach
 from onegraph.ops.leaf import constant
 from onegraph.ops.random import check_probability
 from onegraph.ops.reduction import MAX

@@ -17,7 +17,8 @@ from onegraph.frontend.tensor import Tensor
 from onegraph.ir.dtype import float32, float64
 from onegraph.ir.node import Node
 from onegraph.ops import random
-from onegraph.ops.elementwise import cast, numpy_constant
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import numpy_constant
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import expand_to
 from onegraph.ops.shapes import show

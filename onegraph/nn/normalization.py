@@ -14,7 +14,7 @@ from onegraph.nn.module import Module
 from onegraph.nn.state import full
 from onegraph.nn.wrapped import Wrapped
 from onegraph.ops.binary import ADD, DIV
-from onegraph.ops.elementwise import cast
+from onegraph.ops.cast import cast
 from onegraph.ops.leaf import constant
 from onegraph.ops.random import floating_dtype
 from onegraph.ops.shapes import show

@@ -17,7 +17,7 @@ from onegraph.frontend.convert import tensor as make_tensor
 from onegraph.frontend.state import mode, no_grad
 from onegraph.frontend.tensor import Tensor, realize_tensors, wrap_buffer
 from onegraph.ir.dtype import DType
-from onegraph.ops.elementwise import cast
+from onegraph.ops.cast import cast
 from onegraph.ops.shapes import show
 
 if TYPE_CHECKING:

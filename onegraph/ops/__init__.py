@@ -9,6 +9,7 @@ from onegraph.ops import (
     arrangement,
     attention,
     binary,
+    cast,
     class_loss,
     contraction,
     control,
@@ -16,6 +17,7 @@ from onegraph.ops import (
     convolution,
     convolution_functions,
     creation,
+    ctc_loss,
     custom,
     decomposition,
     distance,
@@ -59,6 +61,7 @@ from onegraph.ops.record import OPS, Kind, Op, Sample, check_rule, record_of
 
 FAMILIES = (
     leaf,
+    cast,
     elementwise,
     binary,
     movement,

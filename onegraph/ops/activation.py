@@ -16,7 +16,8 @@ from onegraph.errors import ArgumentError, DTypeError, ShapeError
 from onegraph.ir.dim import Dim
 from onegraph.ir.node import Node
 from onegraph.ops.binary import GE, GT, LE, LT, add, div, mul, sub
-from onegraph.ops.elementwise import ABS, ERF, EXP, EXPM1, LOG1P, NEG, SIGMOID, TANH, WHERE, cast, sigmoid, tanh
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import ABS, ERF, EXP, EXPM1, LOG1P, NEG, SIGMOID, TANH, WHERE, sigmoid, tanh
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import reshape_to, slice_dim
 from onegraph.ops.promotion import as_node, to_float

@@ -13,7 +13,8 @@ from onegraph.ir.dim import Dim, Size
 from onegraph.ir.dtype import int64
 from onegraph.ir.node import Node
 from onegraph.ops.binary import ADD, MUL
-from onegraph.ops.elementwise import cast, numpy_constant
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import numpy_constant
 from onegraph.ops.indexing import TAKE
 from onegraph.ops.joining import as_nodes
 from onegraph.ops.layout import atleast_2d, movedim, static_sizes, transpose, unsqueeze, variadic

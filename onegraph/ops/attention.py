@@ -10,9 +10,10 @@ from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import bool_
 from onegraph.ir.node import Node
 from onegraph.ops.binary import ADD, DIV, EQ, GE, SUB, mul
+from onegraph.ops.cast import cast
 from onegraph.ops.contraction import MATMUL, transpose_last
 from onegraph.ops.dropout import dropout
-from onegraph.ops.elementwise import EXP, ISFINITE, WHERE, cast, detach
+from onegraph.ops.elementwise import EXP, ISFINITE, WHERE, detach
 from onegraph.ops.leaf import constant, iota
 from onegraph.ops.movement import expand_to, reshape_to
 from onegraph.ops.promotion import as_node

@@ -10,7 +10,8 @@ import numpy as np
 from onegraph.errors import ArgumentError, DTypeError
 from onegraph.ir.dtype import DType, bool_
 from onegraph.ir.node import Node, Shape
-from onegraph.ops.elementwise import LOG, NEG, TRUNC, WHERE, reciprocal, sqrt, to_bool
+from onegraph.ops.cast import to_bool
+from onegraph.ops.elementwise import ABS, LOG, NEG, TRUNC, WHERE, reciprocal, sqrt
 from onegraph.ops.leaf import constant
 from onegraph.ops.promotion import as_node, common_dtype, promote, promote_pair, to_float
 from onegraph.ops.public import public
@@ -288,8 +289,6 @@ def fmod(input: Any, other: Any) -> Node:
 
 def as_abs(x: Node) -> Node:
     """|x|."""
-    from onegraph.ops.elementwise import ABS
-
     return ABS(x)
 
 

@@ -15,7 +15,8 @@ from onegraph.ir.dtype import int64
 from onegraph.ir.node import Node
 from onegraph.ops.activation import log_sigmoid
 from onegraph.ops.binary import ADD, AND, DIV, EQ, LT, MUL, NE, SUB, add, mul, pow, sub
-from onegraph.ops.elementwise import CAST, NEG, WHERE, cast
+from onegraph.ops.cast import CAST, cast
+from onegraph.ops.elementwise import NEG, WHERE
 from onegraph.ops.indexing import TAKE
 from onegraph.ops.leaf import constant, iota
 from onegraph.ops.loss import functional, reduced, reduction_of, total

@@ -9,7 +9,7 @@ import numpy as np
 from onegraph.errors import DTypeError, ShapeError
 from onegraph.ir.dtype import DType, promote
 from onegraph.ir.node import Node, Shape
-from onegraph.ops.elementwise import cast
+from onegraph.ops.cast import cast
 from onegraph.ops.movement import PERMUTE, RESHAPE, reshape_to
 from onegraph.ops.promotion import as_node
 from onegraph.ops.public import public

@@ -15,7 +15,8 @@ from onegraph.ir.dim import Dim, Size
 from onegraph.ir.dtype import DType, as_dtype, bool_, float64, get_default_dtype, int64, scalar_dtype
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.binary import ADD, DIV, EQ, LT, MUL, POW, SUB
-from onegraph.ops.elementwise import WHERE, cast
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import WHERE
 from onegraph.ops.layout import variadic
 from onegraph.ops.leaf import constant, iota
 from onegraph.ops.movement import as_shape, reshape_to

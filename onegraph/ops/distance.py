@@ -11,7 +11,8 @@ from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import int64
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.binary import ADD, DIV, MUL, SUB, add, clamp_min, sub
-from onegraph.ops.elementwise import cast, detach
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import detach
 from onegraph.ops.indexing import TAKE
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import expand_to, reshape_to

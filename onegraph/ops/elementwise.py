@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from onegraph.errors import DTypeError
-from onegraph.ir.dtype import DType, as_dtype, bool_, from_numpy
+from onegraph.ir.dtype import DType, bool_, from_numpy
 from onegraph.ir.node import Node, Shape
-from onegraph.ops.leaf import compute_type, constant
+from onegraph.ops.cast import CAST, to_bool
+from onegraph.ops.leaf import constant
 from onegraph.ops.promotion import as_node, promote, to_float
 from onegraph.ops.public import public
-from onegraph.ops.record import Array, InputGradient, Kind, Op, Sample, real, register
+from onegraph.ops.record import OPS, Array, InputGradient, Kind, Op, Sample, real, register
 from onegraph.ops.shapes import broadcast_shapes, check_same_dtype, show
 
 
@@ -123,28 +124,26 @@ ROUND: Op = _unary("round", "nearest integer, halves to even", np.round, _zero, 
 TRUNC: Op = _unary("trunc", "integer part", np.trunc, _zero)
 
 
-def _add(a: Any, b: Any) -> Node:
-    from onegraph.ops.binary import add
+def _binary(op: str, a: Any, b: Any) -> Node:
+    """A binary op, by its name in the table of ops (`binary.py` comes after this file), of nodes and numbers."""
+    a = a if isinstance(a, Node) else constant(a, b.dtype)
+    return OPS[op](a, b if isinstance(b, Node) else constant(b, a.dtype))
 
-    return add(a, b)
+
+def _add(a: Any, b: Any) -> Node:
+    return _binary("add", a, b)
 
 
 def _mul(a: Any, b: Any) -> Node:
-    from onegraph.ops.binary import mul
-
-    return mul(a, b)
+    return _binary("mul", a, b)
 
 
 def _div(a: Any, b: Any) -> Node:
-    from onegraph.ops.binary import div
-
-    return div(a, b)
+    return _binary("div", a, b)
 
 
 def _one_minus(x: Node) -> Node:
-    from onegraph.ops.binary import sub
-
-    return sub(1.0, x)
+    return _binary("sub", 1.0, x)
 
 
 def _square_input(n: Node) -> Node:
@@ -193,27 +192,6 @@ LOGICAL_NOT: Op = register(
 )
 
 
-def _cast_reference(x: Array, *, dtype: DType) -> Array:
-    if dtype.kind in ("int", "uint") and x.dtype.kind == "f":
-        return x.astype(np.int64).astype(dtype.numpy)  # wraps, as C does from a wide integer
-    return x.astype(compute_type(dtype))
-
-
-CAST: Op = register(
-    Op(
-        name="cast",
-        kind=Kind.ELEMENTWISE,
-        doc="the value in another dtype",
-        rule=lambda x, *, dtype: (x.shape, dtype),
-        reference=_cast_reference,
-        gradient=(lambda n, g: CAST(g, dtype=n.inputs[0].dtype) if n.inputs[0].dtype.is_floating_point else None,),
-        samples=lambda: [
-            Sample(real(2, 3, low=-5, high=5), dtype=as_dtype(d))
-            for d in ("float64", "float32", "bfloat16", "float16", "int64", "int32", "bool")
-        ],
-    )
-)
-
 DETACH: Op = register(
     Op(
         name="detach",
@@ -254,13 +232,6 @@ WHERE: Op = register(
         dtypes=("bool",),
     )
 )
-
-
-def cast(x: Node, dtype: DType) -> Node:
-    """The node in another dtype; itself when it has that dtype already."""
-    if x.dtype is dtype:
-        return x
-    return CAST(x, dtype=dtype)
 
 
 def detach(x: Node) -> Node:
@@ -353,32 +324,21 @@ def sign(input: Any) -> Node:
 def isnan(input: Any) -> Node:
     """Whether each element is not a number."""
     x = as_node(input)
-    return ISNAN(x) if x.dtype.is_floating_point else _filled_like(x, False)
+    return ISNAN(x) if x.dtype.is_floating_point else OPS["ne"](x, x)
 
 
 @public()
 def isinf(input: Any) -> Node:
     """Whether each element is infinite."""
     x = as_node(input)
-    return ISINF(x) if x.dtype.is_floating_point else _filled_like(x, False)
+    return ISINF(x) if x.dtype.is_floating_point else OPS["ne"](x, x)
 
 
 @public()
 def isfinite(input: Any) -> Node:
     """Whether each element is neither infinite nor NaN."""
     x = as_node(input)
-    return ISFINITE(x) if x.dtype.is_floating_point else _filled_like(x, True)
-
-
-def _filled_like(x: Node, value: bool) -> Node:
-    from onegraph.ops.movement import full
-
-    return full(x.shape, value, dtype=bool_)
-
-
-def to_bool(x: Node) -> Node:
-    """Whether each element is not zero."""
-    return x if x.dtype is bool_ else CAST(x, dtype=bool_)
+    return ISFINITE(x) if x.dtype.is_floating_point else OPS["eq"](x, x)
 
 
 @public(inplace=True)

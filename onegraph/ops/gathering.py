@@ -14,7 +14,7 @@ from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import DType, int32, int64
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.binary import DIV, floor_divide, mul
-from onegraph.ops.elementwise import cast
+from onegraph.ops.cast import cast
 from onegraph.ops.indexing import SCATTER, SET_SLICE, TAKE, wrap
 from onegraph.ops.joining import checked_index
 from onegraph.ops.layout import unsqueeze
@@ -31,7 +31,7 @@ def as_index(op: str, index: Any) -> Node:
     node = as_node(index)
     if node.dtype is int64 or node.dtype is int32:
         return node
-    if node.size == 0 and node.op == "constant":
+    if node.size == 0:
         return cast(node, int64)
     raise DTypeError(f"{op}: the index must be int64 or int32, got {node.dtype.name} {show(node.shape)}")
 

@@ -13,9 +13,10 @@ from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import int64
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.binary import AND, GE, LE, MUL, add, clamp, mul, remainder, sub
+from onegraph.ops.cast import CAST, cast
 from onegraph.ops.contraction import MATMUL, transpose_last
 from onegraph.ops.convolution_functions import spread_sizes
-from onegraph.ops.elementwise import ABS, CAST, FLOOR, ROUND, WHERE, cast
+from onegraph.ops.elementwise import ABS, FLOOR, ROUND, WHERE
 from onegraph.ops.indexing import SCATTER, TAKE
 from onegraph.ops.leaf import constant, iota
 from onegraph.ops.movement import PERMUTE, expand_to, full, reshape_to, slice_dim

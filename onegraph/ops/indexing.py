@@ -17,7 +17,8 @@ from onegraph.ir.dim import Size
 from onegraph.ir.dtype import DType, int32, int64
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.binary import ADD, EQ, LT, div, mul
-from onegraph.ops.elementwise import CAST, WHERE
+from onegraph.ops.cast import CAST
+from onegraph.ops.elementwise import WHERE
 from onegraph.ops.leaf import constant, iota
 from onegraph.ops.movement import SLICE, full, reshape_to
 from onegraph.ops.record import Array, Kind, Op, Sample, real, register

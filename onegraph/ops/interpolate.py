@@ -17,8 +17,8 @@ from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import int64
 from onegraph.ir.node import Node
 from onegraph.ops import adaptive_pooling
+from onegraph.ops.cast import cast
 from onegraph.ops.contraction import MATMUL, flat_product
-from onegraph.ops.elementwise import cast
 from onegraph.ops.indexing import TAKE
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import PERMUTE, expand_to, reshape_to

@@ -14,7 +14,7 @@ import numpy as np
 from onegraph.errors import ArgumentError, ArgumentTypeError, DTypeError, OutOfRangeError, ShapeError
 from onegraph.ir.dim import Dim, Size
 from onegraph.ir.node import Node
-from onegraph.ops.elementwise import cast
+from onegraph.ops.cast import cast
 from onegraph.ops.layout import atleast_1d, atleast_2d, atleast_3d, static_sizes, unsqueeze
 from onegraph.ops.leaf import iota
 from onegraph.ops.movement import concat, full, reshape_to, slice_dim  # noqa: F401 (the examples use `full`)

@@ -64,12 +64,12 @@ IOTA: Op = register(
 )
 
 
-def _dimension_rule(*, size: Size) -> tuple[Shape, DType]:
-    return (), int64
+def _dimension_rule(*, size: Size, dtype: DType) -> tuple[Shape, DType]:
+    return (), dtype
 
 
-def _dimension_reference(*, size: Size) -> Array:
-    return np.array(int(size), np.int64)
+def _dimension_reference(*, size: Size, dtype: DType) -> Array:
+    return np.array(int(size)).astype(compute_type(dtype))
 
 
 DIMENSION: Op = register(
@@ -80,7 +80,7 @@ DIMENSION: Op = register(
         rule=_dimension_rule,
         reference=_dimension_reference,
         gradient=None,
-        samples=lambda: [Sample(size=3)],
+        samples=lambda: [Sample(size=3, dtype=d) for d in (int64, float64)],
     )
 )
 
@@ -94,9 +94,7 @@ def constant(value: Any, dtype: DType) -> Node:
     <constant f64[]>
     """
     if isinstance(value, Dim):
-        from onegraph.ops.elementwise import cast
-
-        return cast(DIMENSION(size=value), dtype)
+        return DIMENSION(size=value, dtype=dtype)
     if type(value) in (int, float, bool):
         if dtype.kind in ("int", "uint") and isinstance(value, float) and not math.isfinite(value):
             raise ArgumentError(f"{value} is not a {dtype.name}")

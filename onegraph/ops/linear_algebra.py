@@ -8,6 +8,7 @@ from onegraph.errors import ArgumentError, UnsupportedError
 from onegraph.ir.dtype import float32, float64, int64
 from onegraph.ir.node import Node
 from onegraph.ops.binary import ADD, DIV, GT, MAXIMUM, MUL
+from onegraph.ops.cast import cast
 from onegraph.ops.contraction import MATMUL, transpose_last
 from onegraph.ops.decomposition import (
     CHOLESKY,
@@ -25,7 +26,7 @@ from onegraph.ops.decomposition import (
     unpack_qr,
     unpack_svd,
 )
-from onegraph.ops.elementwise import LOG, WHERE, cast
+from onegraph.ops.elementwise import LOG, WHERE
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import expand_to, reshape_to, slice_dim
 from onegraph.ops.promotion import as_node, promote

@@ -10,7 +10,8 @@ from onegraph.errors import ArgumentError, DTypeError, ShapeError, UnsupportedEr
 from onegraph.ir.dtype import bool_, float32, float64, int32, int64
 from onegraph.ir.node import Node
 from onegraph.ops.binary import EQ, GE, GT, add, div, sub
-from onegraph.ops.elementwise import LOGICAL_NOT, WHERE, cast, detach, numpy_constant
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import LOGICAL_NOT, WHERE, detach, numpy_constant
 from onegraph.ops.gathering import as_index, take_along_dim
 from onegraph.ops.indexing import SCATTER, TAKE
 from onegraph.ops.leaf import constant, iota

@@ -14,7 +14,8 @@ from onegraph.errors import ArgumentError, DTypeError, ShapeError
 from onegraph.ir.node import Node
 from onegraph.ops.activation import log_sigmoid
 from onegraph.ops.binary import ADD, DIV, GT, LE, LT, MUL, NE, SUB, add, div, mul, sub
-from onegraph.ops.elementwise import ABS, EXP, LOG, NEG, WHERE, cast, detach
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import ABS, EXP, LOG, NEG, WHERE, detach
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import reshape_to
 from onegraph.ops.promotion import as_node, promote, to_float

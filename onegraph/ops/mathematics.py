@@ -32,9 +32,9 @@ from onegraph.ops.binary import (
     pow,
     sub,
 )  # fmt: skip
-from onegraph.ops.elementwise import (
+from onegraph.ops.cast import CAST, cast
+from onegraph.ops.elementwise import (  # fmt: skip
     ABS,
-    CAST,
     EXP,
     ISFINITE,
     ISINF,
@@ -47,9 +47,8 @@ from onegraph.ops.elementwise import (
     SQRT,
     TRUNC,
     WHERE,
-    cast,
     detach,
-)  # fmt: skip
+)
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import RESHAPE, concat, full, slice_dim
 from onegraph.ops.promotion import as_node, promote, promote_pair, to_float

@@ -8,8 +8,9 @@ from typing import Any
 from onegraph.errors import ArgumentError, ShapeError
 from onegraph.ir.node import Node
 from onegraph.ops.binary import ADD, EQ, LT, MUL, SUB, add, minimum, sub
+from onegraph.ops.cast import cast
 from onegraph.ops.distance import cosine_similarity, pairwise_distance
-from onegraph.ops.elementwise import NEG, WHERE, cast
+from onegraph.ops.elementwise import NEG, WHERE
 from onegraph.ops.leaf import constant
 from onegraph.ops.loss import functional, reduced, reduction_of
 from onegraph.ops.promotion import as_node, promote, to_float

@@ -14,9 +14,9 @@ from onegraph.errors import ArgumentError, ArgumentTypeError, DTypeError, OutOfR
 from onegraph.ir.dim import Dim, Size
 from onegraph.ir.dtype import DType, as_dtype, scalar_dtype
 from onegraph.ir.node import Node, Shape
-from onegraph.ops.elementwise import cast
+from onegraph.ops.cast import cast
 from onegraph.ops.leaf import constant
-from onegraph.ops.record import Array, Kind, Op, Sample, real, register
+from onegraph.ops.record import OPS, Array, Kind, Op, Sample, real, register
 from onegraph.ops.shapes import check_same_dtype, normalize_dim, numel, same_size, show
 
 
@@ -194,10 +194,11 @@ def _pad_gradient(n: Node, g: Node) -> Node:
 
 
 def _pad_value_gradient(n: Node, g: Node) -> Node:
-    from onegraph.ops.binary import sub
-    from onegraph.ops.reduction import sum_
+    return OPS["sub"](_total(g), _total(_pad_gradient(n, g)))
 
-    return sub(sum_(g), sum_(_pad_gradient(n, g)))
+
+def _total(x: Node) -> Node:
+    return OPS["sum"](x, dims=tuple(range(len(x.shape))), keepdim=False)
 
 
 PAD: Op = register(

@@ -17,7 +17,8 @@ from onegraph.ir.dim import Dim, Size
 from onegraph.ir.dtype import DType, bfloat16
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.binary import ADD, DIV, MUL, SUB, add, mul, pow, sub
-from onegraph.ops.elementwise import RSQRT, cast, detach
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import RSQRT, detach
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import PAD, as_shape, reshape_to
 from onegraph.ops.promotion import as_node

@@ -9,8 +9,9 @@ from typing import Any
 from onegraph.errors import ArgumentError, ShapeError
 from onegraph.ir.node import Node
 from onegraph.ops.binary import MUL
+from onegraph.ops.cast import cast
 from onegraph.ops.decomposition import singular_norm
-from onegraph.ops.elementwise import ABS, cast
+from onegraph.ops.elementwise import ABS
 from onegraph.ops.movement import reshape_to
 from onegraph.ops.promotion import as_node, optional_cast, promote
 from onegraph.ops.public import public

@@ -23,7 +23,7 @@ from onegraph.ir.dim import Size
 from onegraph.ir.dtype import DType, int32, int64
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.binary import ADD, AND, OR, SHIFT_LEFT, XOR
-from onegraph.ops.elementwise import cast
+from onegraph.ops.cast import cast
 from onegraph.ops.leaf import constant, iota
 from onegraph.ops.movement import CONCAT, RESHAPE, check_sizes, expand_to, reshape_to, slice_dim
 from onegraph.ops.promotion import as_node

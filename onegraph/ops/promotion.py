@@ -10,6 +10,7 @@ import numpy as np
 from onegraph.errors import ArgumentTypeError
 from onegraph.ir.dtype import DType, as_dtype, category, from_numpy, get_default_dtype, result_type, scalar_dtype
 from onegraph.ir.node import Node
+from onegraph.ops.cast import cast
 from onegraph.ops.leaf import constant
 
 Operand: TypeAlias = Node | float | int | bool
@@ -47,8 +48,6 @@ def common_dtype(*operands: Any) -> DType:
 
 def promote(*operands: Any) -> tuple[Node, ...]:
     """All operands as nodes of their common dtype."""
-    from onegraph.ops.elementwise import cast
-
     operands = tuple(o if isinstance(o, (Node, bool, int, float)) else _plain(o) for o in operands)
     dtype = common_dtype(*operands)
     return tuple(cast(o, dtype) if isinstance(o, Node) else constant(o, dtype) for o in operands)
@@ -73,16 +72,12 @@ def _plain(value: Any) -> Any:
 
 def to_float(x: Any) -> Node:
     """The operand, integers and bools cast to the default floating type."""
-    from onegraph.ops.elementwise import cast
-
     node = as_node(x)
     return node if node.dtype.is_floating_point else cast(node, get_default_dtype())
 
 
 def optional_cast(x: Node, dtype: Any, default: Callable[[DType], DType] = lambda d: d) -> Node:
     """The node cast to `dtype`, or to what `default` makes of its own dtype."""
-    from onegraph.ops.elementwise import cast
-
     return cast(x, default(x.dtype) if dtype is None else as_dtype(dtype))
 
 

@@ -12,7 +12,8 @@ from onegraph.ir.dim import Size
 from onegraph.ir.dtype import float32, float64, int64
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.binary import AND, EQ, FLOOR_DIV, GE, GT, LE, MAXIMUM, MINIMUM, SUB, add, div, mul, sub
-from onegraph.ops.elementwise import CAST, CEIL, FLOOR, ISNAN, LOGICAL_NOT, ROUND, WHERE, cast, detach
+from onegraph.ops.cast import CAST, cast
+from onegraph.ops.elementwise import CEIL, FLOOR, ISNAN, LOGICAL_NOT, ROUND, WHERE, detach
 from onegraph.ops.leaf import constant, iota
 from onegraph.ops.movement import PERMUTE, RESHAPE, expand_to, full, reshape_to
 from onegraph.ops.promotion import as_node

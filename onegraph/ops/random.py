@@ -31,7 +31,8 @@ from onegraph.ops.binary import (
     mul,
     sub,
 )  # fmt: skip
-from onegraph.ops.elementwise import COS, ERF, EXP, LOG, LOG1P, NEG, SQRT, WHERE, cast
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import COS, ERF, EXP, LOG, LOG1P, NEG, SQRT, WHERE
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import EXPAND, RESHAPE, reshape_to, slice_dim
 from onegraph.ops.philox import RANDOM_BITS, bits64, fold_in, make_key, split, word_pairs

@@ -11,10 +11,11 @@ from onegraph.errors import DTypeError, ShapeError
 from onegraph.ir.dtype import DType, int64
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.binary import DIV, EQ, mul
-from onegraph.ops.elementwise import CAST, WHERE
+from onegraph.ops.cast import CAST
+from onegraph.ops.elementwise import WHERE
 from onegraph.ops.leaf import constant
-from onegraph.ops.movement import EXPAND, RESHAPE, concat, slice_dim
-from onegraph.ops.record import Array, InputGradient, Kind, Op, Sample, real, register
+from onegraph.ops.movement import EXPAND, PERMUTE, RESHAPE, concat, inverse_order, slice_dim
+from onegraph.ops.record import OPS, Array, InputGradient, Kind, Op, Sample, real, register
 from onegraph.ops.shapes import normalize_dims, show
 
 
@@ -63,9 +64,6 @@ def _prod_gradient(n: Node, g: Node) -> Node:
     """The product of all the other elements, from running products of both sides, so that zeros are no exception."""
     x, dims = n.inputs[0], n.attributes["dims"]
     order = [d for d in range(len(x.shape)) if d not in dims] + list(dims)
-    from onegraph.ops.movement import PERMUTE, inverse_order
-    from onegraph.ops.scan import CUMPROD
-
     moved = PERMUTE(x, dims=tuple(order))
     lead = moved.shape[: len(order) - len(dims)]
     flat = RESHAPE(moved, shape=(*lead, _count(x.shape, dims)))
@@ -74,8 +72,8 @@ def _prod_gradient(n: Node, g: Node) -> Node:
     size = flat.shape[last]
     if size == 0:
         return x
-    before = CUMPROD(concat([one, slice_dim(flat, last, 0, size - 1)], last), dim=last, reverse=False)
-    after = CUMPROD(concat([slice_dim(flat, last, 1, size), one], last), dim=last, reverse=True)
+    before = OPS["cumprod"](concat([one, slice_dim(flat, last, 0, size - 1)], last), dim=last, reverse=False)
+    after = OPS["cumprod"](concat([slice_dim(flat, last, 1, size), one], last), dim=last, reverse=True)
     others = PERMUTE(RESHAPE(mul(before, after), shape=moved.shape), dims=inverse_order(order))
     return mul(others, spread(n, g))
 

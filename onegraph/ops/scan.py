@@ -17,7 +17,8 @@ from onegraph.ir.dim import Dim, Size
 from onegraph.ir.dtype import DType, bool_, int64
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.binary import ADD, EQ, NE, OR, SUB, mul
-from onegraph.ops.elementwise import CAST, LOGICAL_NOT, NEG, WHERE
+from onegraph.ops.cast import CAST
+from onegraph.ops.elementwise import LOGICAL_NOT, NEG, WHERE
 from onegraph.ops.leaf import constant, iota
 from onegraph.ops.movement import PAD, RESHAPE, concat, expand_to, reshape_to, slice_dim
 from onegraph.ops.promotion import as_node, optional_cast, promote, to_float

@@ -11,7 +11,8 @@ from onegraph.errors import ArgumentTypeError
 from onegraph.ir.dtype import as_dtype
 from onegraph.ir.node import Node
 from onegraph.ops.binary import DIV, SUB
-from onegraph.ops.elementwise import EXP, LOG, NEG, cast, detach
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import EXP, LOG, NEG, detach
 from onegraph.ops.movement import reshape_to
 from onegraph.ops.promotion import as_node
 from onegraph.ops.public import public

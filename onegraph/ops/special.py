@@ -14,9 +14,9 @@ from onegraph.errors import ArgumentError
 from onegraph.ir.dtype import bfloat16, float16, float32, float64
 from onegraph.ir.node import Node
 from onegraph.ops.binary import ADD, AND, EQ, GT, LE, LT, MINIMUM, SUB, add, div, mul, pow, sub
+from onegraph.ops.cast import CAST, cast
 from onegraph.ops.elementwise import (
     ABS,
-    CAST,
     COS,
     ERF,
     EXP,
@@ -27,7 +27,6 @@ from onegraph.ops.elementwise import (
     SIN,
     SQRT,
     WHERE,
-    cast,
     erf,
     expm1,
     log1p,

@@ -15,21 +15,9 @@ from onegraph.ir.dim import Size
 from onegraph.ir.dtype import DType, bfloat16, bool_, float16, float32, uint8
 from onegraph.ir.node import Node
 from onegraph.ops.binary import DIV, EQ, MUL, NE, SUB, add, maximum, minimum, pow, sub
+from onegraph.ops.cast import CAST, cast, to_bool
 from onegraph.ops.decomposition import singular_norm
-from onegraph.ops.elementwise import (
-    ABS,
-    CAST,
-    EXP,
-    ISFINITE,
-    ISNAN,
-    LOG,
-    LOGICAL_NOT,
-    SQRT,
-    WHERE,
-    cast,
-    detach,
-    to_bool,
-)
+from onegraph.ops.elementwise import ABS, EXP, ISFINITE, ISNAN, LOG, LOGICAL_NOT, SQRT, WHERE, detach
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import RESHAPE, full, reshape_to
 from onegraph.ops.promotion import as_node, optional_cast, promote, to_float
@@ -343,11 +331,10 @@ def vector_norm(x: Node, p: float, dim: Dims = None, keepdim: bool = False) -> N
 
 
 def _safe_power(x: Node, p: float) -> Node:
-    """x ** p for x >= 0, with the gradient 0 at 0 for p > 0."""
-    if p <= 0:
-        return pow(x, p)
+    """x ** p for x >= 0, with the gradient 0 at 0."""
     zero = EQ(x, constant(0, x.dtype))
-    return WHERE(zero, constant(0, x.dtype), pow(WHERE(zero, constant(1, x.dtype), x), p))
+    at_zero = constant(0.0 if p > 0 else math.inf, x.dtype)
+    return WHERE(zero, at_zero, pow(WHERE(zero, constant(1, x.dtype), x), p))
 
 
 @public()

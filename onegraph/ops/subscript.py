@@ -18,7 +18,8 @@ from onegraph.errors import ArgumentError, ArgumentTypeError, DTypeError, OutOfR
 from onegraph.ir.dim import Dim, Size
 from onegraph.ir.dtype import bool_, int32, int64
 from onegraph.ir.node import Node, Shape
-from onegraph.ops.elementwise import WHERE, cast, numpy_constant
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import WHERE, numpy_constant
 from onegraph.ops.indexing import SCATTER, SET_SLICE, TAKE, wrap
 from onegraph.ops.layout import permute_to
 from onegraph.ops.movement import FLIP, SLICE, expand_to, inverse_order, reshape_to

@@ -11,7 +11,8 @@ from onegraph.ir.dim import Dim, Size
 from onegraph.ir.dtype import as_dtype, int64
 from onegraph.ir.node import Node
 from onegraph.ops.binary import GE, SUB
-from onegraph.ops.elementwise import LOGICAL_NOT, WHERE, cast
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import LOGICAL_NOT, WHERE
 from onegraph.ops.indexing import SET_SLICE
 from onegraph.ops.layout import permute_to
 from onegraph.ops.leaf import constant, iota

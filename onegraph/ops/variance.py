@@ -11,8 +11,9 @@ from onegraph.errors import ArgumentError, ShapeError
 from onegraph.ir.dim import Dim
 from onegraph.ir.node import Node
 from onegraph.ops.binary import DIV, EQ, MUL, SUB, clamp, div, maximum, mul, sub
+from onegraph.ops.cast import cast
 from onegraph.ops.contraction import MATMUL, transpose_last
-from onegraph.ops.elementwise import WHERE, cast
+from onegraph.ops.elementwise import WHERE
 from onegraph.ops.leaf import constant, iota
 from onegraph.ops.movement import RESHAPE, reshape_to
 from onegraph.ops.promotion import as_node, to_float

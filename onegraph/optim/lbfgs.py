@@ -16,7 +16,7 @@ from onegraph.errors import ArgumentError, StateError, TraceError, UnsupportedEr
 from onegraph.frontend.state import enable_grad, mode, no_grad
 from onegraph.frontend.tensor import Tensor, realize_tensors, tensor_from_array
 from onegraph.ir.dtype import float32, float64
-from onegraph.ops.elementwise import cast
+from onegraph.ops.cast import cast
 from onegraph.optim.optimizer import Optimizer
 
 Vector = np.ndarray[Any, Any]

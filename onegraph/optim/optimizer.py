@@ -19,7 +19,7 @@ from onegraph.ir.node import Node
 from onegraph.nn.functional import node_of
 from onegraph.nn.module import clear_gradients
 from onegraph.nn.state import compute_pending, full
-from onegraph.ops.elementwise import cast
+from onegraph.ops.cast import cast
 from onegraph.optim.rules import Hyper, Rule, Slot, apply_rule
 
 _PAIRS = {"beta1": ("betas", 0), "beta2": ("betas", 1)}

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 from onegraph.ir.dtype import DType, float64
 from onegraph.ir.node import Node
 from onegraph.ops.binary import ADD, DIV, EQ, GT, MAXIMUM, MUL, POW, SUB, add, div, mul, sub
-from onegraph.ops.elementwise import ABS, NEG, SQRT, WHERE, cast
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import ABS, NEG, SQRT, WHERE
 from onegraph.ops.leaf import constant
 from onegraph.ops.statistics import widened
 

@@ -11,6 +11,7 @@ from onegraph.frontend.static.graph import GraphKeys, get_default_graph
 from onegraph.frontend.static.tensor import Tensor, as_operand, constant_, operation
 from onegraph.ir.node import Node
 from onegraph.ops import binary, elementwise, statistics
+from onegraph.ops.cast import cast
 from onegraph.ops.leaf import constant
 from onegraph.ops.loss import huber_loss as huber_nodes
 from onegraph.ops.loss import l1_loss, mse_loss
@@ -37,7 +38,7 @@ def _weighted(losses: Any, weights: Any, reduction: str) -> Node:
         if reduction == Reduction.NONE:
             return x
         return statistics.sum(x) if reduction == Reduction.SUM else statistics.mean(x)
-    w = elementwise.cast(as_operand(weights), x.dtype)
+    w = cast(as_operand(weights), x.dtype)
     if len(w.shape) > len(x.shape):
         raise ShapeError(f"losses: weights {show(w.shape)} do not fit losses of shape {show(x.shape)}")
     if w.shape and len(w.shape) < len(x.shape):
@@ -57,7 +58,7 @@ def _weighted(losses: Any, weights: Any, reduction: str) -> Node:
     elif reduction == Reduction.SUM_OVER_BATCH_SIZE:
         count = constant(x.size, x.dtype)
     elif reduction == Reduction.SUM_BY_NONZERO_WEIGHTS:
-        count = sum_(elementwise.cast(binary.ne(every, 0), x.dtype))
+        count = sum_(cast(binary.ne(every, 0), x.dtype))
     else:
         raise ArgumentError(f"losses: unknown reduction {reduction!r}")
     none = binary.eq(count, 0)  # no element counts: the loss is 0
@@ -88,7 +89,7 @@ def _check(op: str, labels: Any, predictions: Any) -> tuple[Node, Node]:
     y = as_operand(labels, x.dtype)
     if not same_shape(x.shape, y.shape):
         raise ShapeError(f"{op}: labels {show(y.shape)} and predictions {show(x.shape)} must have one shape")
-    return x, elementwise.cast(y, x.dtype)
+    return x, cast(y, x.dtype)
 
 
 @operation("SquaredDifference")

@@ -15,7 +15,8 @@ from onegraph.frontend.static.variable import Variable, trainable_variables
 from onegraph.ir.dtype import float64
 from onegraph.ir.node import Node
 from onegraph.ops.binary import ADD, DIV, POW, SUB
-from onegraph.ops.elementwise import SQRT, cast
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import SQRT
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import full
 from onegraph.optim import rules

@@ -11,7 +11,8 @@ from onegraph.ir import Graph, input_node
 from onegraph.ir.dtype import ALL, bfloat16, float16, float32, int64
 from onegraph.ops import OPS, Kind
 from onegraph.ops.binary import add, floor_divide, mul
-from onegraph.ops.elementwise import CAST, exp, numpy_constant
+from onegraph.ops.cast import CAST
+from onegraph.ops.elementwise import exp, numpy_constant
 from onegraph.ops.evaluate import execute_node
 from onegraph.ops.indexing import TAKE
 

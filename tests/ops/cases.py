@@ -14,7 +14,7 @@ from onegraph.ir.dtype import ALL, DType, bfloat16, float64, from_numpy
 from onegraph.ir.node import Node, bundle, input_node
 from onegraph.ops import OPS, Kind, Op
 from onegraph.ops.binary import add, mul
-from onegraph.ops.elementwise import cast
+from onegraph.ops.cast import cast
 from onegraph.ops.reduction import sum_
 
 Array = np.ndarray[Any, Any]

@@ -17,10 +17,11 @@ from onegraph.ir.dtype import bfloat16, bool_, float16, float32, float64, int64
 from onegraph.ir.graph import iterate_graphs
 from onegraph.ir.text import from_text, to_text
 from onegraph.ops.binary import FLOOR_DIV, add, gt, lt, mul, sub
+from onegraph.ops.cast import cast
 from onegraph.ops.contraction import matmul
 from onegraph.ops.control import ITEM, SCAN, items_of
 from onegraph.ops.control_functions import cond, scan, while_loop
-from onegraph.ops.elementwise import cast, exp, log, neg, numpy_constant, sin, sqrt, tanh
+from onegraph.ops.elementwise import exp, log, neg, numpy_constant, sin, sqrt, tanh
 from onegraph.ops.evaluate import run_graph
 from onegraph.ops.leaf import constant, iota
 from onegraph.ops.random import fold_in, make_key, uniform

@@ -13,7 +13,8 @@ from onegraph.backends.reference import evaluate
 from onegraph.errors import ArgumentError, DTypeError, ShapeError
 from onegraph.ir.dtype import bfloat16
 from onegraph.ops import mathematics, special
-from onegraph.ops.elementwise import cast, numpy_constant
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import numpy_constant
 from onegraph.ops.public import PUBLIC
 from tests.ops.torch_oracle import compare, random, torch
 

@@ -17,7 +17,7 @@ from onegraph.ir.dim import Dim, evaluate_sizes
 from onegraph.ir.dtype import ALL, DType, bfloat16, float16, float32, float64, int64
 from onegraph.ir.node import Node, bundle, input_node
 from onegraph.ops import OPS, Kind, Op
-from onegraph.ops.elementwise import cast
+from onegraph.ops.cast import cast
 from onegraph.ops.public import PUBLIC
 from tests.ops.cases import Case, as_case, cases_of, directional_derivatives, sum_of_products
 

@@ -15,7 +15,8 @@ from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import bfloat16, float32
 from onegraph.ir.node import input_node
 from onegraph.ops import quantiles, statistics, variance
-from onegraph.ops.elementwise import cast, numpy_constant
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import numpy_constant
 from tests.ops.torch_oracle import compare, random, torch
 
 SHAPES_AND_DIMS: list[tuple[tuple[int, ...], Any]] = [

@@ -11,9 +11,10 @@ from onegraph.ir import Dim, Graph, input_node
 from onegraph.ir.dtype import float32, int64
 from onegraph.ir.text import from_text
 from onegraph.ops.binary import add, mul
+from onegraph.ops.cast import CAST, cast
 from onegraph.ops.contraction import matmul
 from onegraph.ops.custom import barrier, with_gradient
-from onegraph.ops.elementwise import CAST, DETACH, cast, exp, neg
+from onegraph.ops.elementwise import DETACH, exp, neg
 from onegraph.ops.movement import EXPAND, PERMUTE, RESHAPE
 from onegraph.ops.reduction import sum_
 from onegraph.passes.common_subexpressions import merge_common_subexpressions

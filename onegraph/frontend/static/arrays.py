@@ -16,6 +16,7 @@ from onegraph.ir.node import Node, Shape
 from onegraph.ops import binary, elementwise, movement
 from onegraph.ops.arrangement import flip
 from onegraph.ops.arrangement import tile as tile_nodes
+from onegraph.ops.cast import cast
 from onegraph.ops.creation import eye as eye_nodes
 from onegraph.ops.indexing import SCATTER, TAKE
 from onegraph.ops.joining import cat, unbind
@@ -137,7 +138,7 @@ def one_hot(
     given = next((v.dtype for v in (on_value, off_value) if isinstance(v, Node)), float32)
     kind = _dtype(dtype, given)
     places = movement.reshape_to(iota(size, int64), (size, *[1] * (len(x.shape) - at)))
-    found = movement.reshape_to(elementwise.cast(x, int64), (*x.shape[:at], 1, *x.shape[at:]))
+    found = movement.reshape_to(cast(x, int64), (*x.shape[:at], 1, *x.shape[at:]))
     on, off = (
         as_operand(v, kind) for v in (1 if on_value is None else on_value, 0 if off_value is None else off_value)
     )
@@ -360,7 +361,7 @@ def _slice_anywhere(x: Node, begin: Node, sizes: Sequence[Any]) -> Node:
     if -1 in sizes or len(sizes) != len(x.shape):
         raise ArgumentError("slice: where the beginning is computed, each size must be known")
     for d, length in enumerate(sizes):
-        first = movement.reshape_to(movement.slice_dim(elementwise.cast(begin, int64), 0, d, d + 1), ())
+        first = movement.reshape_to(movement.slice_dim(cast(begin, int64), 0, d, d + 1), ())
         x = TAKE(x, binary.add(iota(length, int64), first), dim=d)
     return x
 
@@ -423,7 +424,7 @@ def _index(indices: Any) -> Node:
     index = as_operand(indices)
     if index.dtype.kind not in ("int", "uint"):
         raise DTypeError(f"indices must be integers, got {index.dtype.name}")
-    return elementwise.cast(index, int64)
+    return cast(index, int64)
 
 
 def _columns(index: Node) -> list[Node]:

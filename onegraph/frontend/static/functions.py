@@ -15,6 +15,7 @@ from onegraph.frontend.static.tensor import Operators, as_operand, beside, check
 from onegraph.ir.dtype import DType, float32, float64, int32, int64
 from onegraph.ir.node import Node
 from onegraph.ops import binary, contraction, elementwise, mathematics, movement, reduction, scan, special, statistics
+from onegraph.ops.cast import cast as to_dtype
 from onegraph.ops.layout import permute_to
 from onegraph.ops.leaf import constant
 from onegraph.ops.public import PUBLIC
@@ -74,12 +75,12 @@ identity = _unary("Identity", lambda x: movement.RESHAPE(x, shape=x.shape), "The
 @operation("Cast")
 def cast(x: Any, dtype: Any) -> Node:
     """The values in another dtype; floating numbers are cut toward zero."""
-    return elementwise.cast(as_operand(x), checked_dtype(dtype))
+    return to_dtype(as_operand(x), checked_dtype(dtype))
 
 
 def _cast_to(dtype: DType, name: str) -> Any:
     def convert(x: Any) -> Node:
-        return elementwise.cast(as_operand(x), dtype)
+        return to_dtype(as_operand(x), dtype)
 
     convert.__name__ = convert.__qualname__ = name
     convert.__doc__ = f"The values as {dtype.name}."
@@ -115,7 +116,7 @@ def _true_division(x: Any, y: Any) -> Node:
     x, y = (as_operand(v, u.dtype if isinstance(u, Node) else None) for v, u in ((x, y), (y, x)))
     if not x.dtype.is_floating_point and not y.dtype.is_floating_point:
         wide = float64 if max(x.dtype.bits, y.dtype.bits) > 16 else float32
-        x, y = elementwise.cast(x, wide), elementwise.cast(y, wide)
+        x, y = to_dtype(x, wide), to_dtype(y, wide)
     return binary.div(x, y)
 
 
@@ -303,7 +304,7 @@ def count_nonzero(
 ) -> Node:
     """How many elements over dimensions are not 0."""
     x = as_operand(input_tensor)
-    truth = elementwise.cast(x if x.dtype.kind == "bool" else binary.ne(x, 0), checked_dtype(dtype))
+    truth = to_dtype(x if x.dtype.kind == "bool" else binary.ne(x, 0), checked_dtype(dtype))
     return reduction.sum_(truth, _axes("count_nonzero", x, axis, None), bool(keepdims or keep_dims))
 
 
@@ -319,7 +320,7 @@ def _arg(kind: str, function: Callable[..., Node], doc: str) -> Any:
     def apply(input: Any, axis: Any = None, dimension: Any = None, output_type: Any = int64) -> Node:
         chosen = axis if axis is not None else dimension
         (dim,) = ints_of(kind, 0 if chosen is None else chosen)
-        return elementwise.cast(function(as_operand(input), dim), checked_dtype(output_type))
+        return to_dtype(function(as_operand(input), dim), checked_dtype(output_type))
 
     apply.__name__ = apply.__qualname__ = kind.lower()
     apply.__doc__ = (
@@ -337,7 +338,7 @@ def _running(kind: str, function: Callable[..., Node], neutral: int, doc: str) -
         node = as_operand(x)
         dim = ints_of(kind, axis)[0] % max(1, len(node.shape))
         y = movement.FLIP(node, dims=(dim,)) if reverse else node
-        y = elementwise.cast(function(y, dim), node.dtype)
+        y = to_dtype(function(y, dim), node.dtype)
         if exclusive:
             first = movement.full((*y.shape[:dim], 1, *y.shape[dim + 1 :]), neutral, y.dtype)
             y = movement.concat([first, movement.slice_dim(y, dim, 0, y.shape[dim] - 1)], dim)

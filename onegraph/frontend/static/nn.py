@@ -22,6 +22,7 @@ from onegraph.frontend.static.tensor import as_operand, convert_to_tensor, opera
 from onegraph.ir.dtype import bool_, float32, int32, int64
 from onegraph.ir.node import Node
 from onegraph.ops import activation, binary, elementwise, movement, statistics
+from onegraph.ops.cast import cast
 from onegraph.ops.class_loss import cross_entropy
 from onegraph.ops.contraction import matmul
 from onegraph.ops.indexing import TAKE
@@ -154,10 +155,10 @@ def dropout(x: Any, keep_prob: Any = None, noise_shape: Any = None, seed: int | 
             [have if s == -1 else s for s, have in zip(sizes_of("dropout", noise_shape), value.shape, strict=True)]
         )
     )
-    limit = elementwise.cast(dropped, float32) if isinstance(dropped, Node) else constant(dropped, float32)
+    limit = cast(dropped, float32) if isinstance(dropped, Node) else constant(dropped, float32)
     kept = binary.GE(unit(new_key(seed), shape), limit)
     scaled = (
-        binary.div(value, elementwise.cast(binary.sub(1.0, dropped), value.dtype))
+        binary.div(value, cast(binary.sub(1.0, dropped), value.dtype))
         if isinstance(dropped, Node)
         else binary.mul(value, 1 / (1 - dropped))
     )
@@ -273,7 +274,7 @@ def _softmax_cross_entropy(labels: Any, logits: Any, axis: int) -> Node:
     order = [d for d in range(len(x.shape)) if d != at] + [at]
     lead = [x.shape[d] for d in order[:-1]]
     rows, targets = (
-        movement.reshape_to(permute_to(n, order), (numel(lead), n.shape[at])) for n in (x, elementwise.cast(y, x.dtype))
+        movement.reshape_to(permute_to(n, order), (numel(lead), n.shape[at])) for n in (x, cast(y, x.dtype))
     )
     return movement.reshape_to(cross_entropy(rows, targets, reduction="none"), tuple(lead))
 
@@ -347,7 +348,7 @@ def _sigmoid_cross_entropy(labels: Any, logits: Any) -> Node:
         raise ShapeError(
             f"sigmoid_cross_entropy_with_logits: labels {show(y.shape)} and logits {show(x.shape)} must have one shape"
         )
-    return binary_cross_entropy_with_logits(x, elementwise.cast(y, x.dtype), reduction="none")
+    return binary_cross_entropy_with_logits(x, cast(y, x.dtype), reduction="none")
 
 
 def sigmoid_cross_entropy_with_logits(
@@ -378,7 +379,7 @@ class TopK(NamedTuple):
 def top_k(input: Any, k: Any = 1, sorted: bool = True) -> TopK:
     """The k largest elements along the last dimension, and their places (int32)."""
     found = topk(as_operand(input), ints_of("top_k", k)[0], -1)
-    return TopK(found[0], elementwise.cast(found[1], int32))
+    return TopK(found[0], cast(found[1], int32))
 
 
 @operation("InTopK")
@@ -389,13 +390,13 @@ def in_top_k(predictions: Any, targets: Any, k: Any) -> Node:
         predictions: (batch, classes).
         targets: (batch,), integers.
     """
-    x, y = as_operand(predictions), elementwise.cast(as_operand(targets), int64)
+    x, y = as_operand(predictions), cast(as_operand(targets), int64)
     if len(x.shape) != 2 or not same_shape(y.shape, x.shape[:1]):
         raise ShapeError(
             f"in_top_k: predictions {show(x.shape)} must be (batch, classes), targets {show(y.shape)} (batch,)"
         )
     mine = movement.reshape_to(TAKE(x, iota(x.shape[0]), y, dim=0), (x.shape[0], 1))
-    larger = SUM(elementwise.cast(binary.gt(x, mine), int32), dims=(1,), keepdim=False)
+    larger = SUM(cast(binary.gt(x, mine), int32), dims=(1,), keepdim=False)
     finite = elementwise.isfinite(movement.reshape_to(mine, (x.shape[0],)))
     return binary.logical_and(binary.lt(larger, ints_of("in_top_k", k)[0]), finite)
 
@@ -405,4 +406,4 @@ def zero_fraction(value: Any) -> Node:
     """The part of the elements that are 0."""
     x = as_operand(value)
     zeros = binary.eq(x, 0) if x.dtype is not bool_ else elementwise.logical_not(x)
-    return statistics.mean(elementwise.cast(zeros, float32))
+    return statistics.mean(cast(zeros, float32))

@@ -11,7 +11,8 @@ from onegraph.frontend.static.tensor import as_operand, checked_dtype, operation
 from onegraph.ir.dtype import float32, int64
 from onegraph.ir.node import Node, input_node
 from onegraph.ops import binary, random
-from onegraph.ops.elementwise import cast, exp
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import exp
 from onegraph.ops.indexing import TAKE
 from onegraph.ops.leaf import iota
 from onegraph.ops.philox import fold_in

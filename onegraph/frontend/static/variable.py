@@ -32,7 +32,8 @@ from onegraph.frontend.static.tensor import (
 from onegraph.ir.dtype import DType, bool_, int64
 from onegraph.ir.node import Node, input_node
 from onegraph.ops.binary import ADD, SUB
-from onegraph.ops.elementwise import NEG, cast
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import NEG
 from onegraph.ops.indexing import SCATTER
 from onegraph.ops.movement import expand_to
 from onegraph.ops.shapes import show

@@ -13,7 +13,8 @@ from onegraph.ir.dtype import float32
 from onegraph.ir.node import Node
 from onegraph.nn.functional import node_of
 from onegraph.ops.binary import ADD, DIV, MAXIMUM, MUL, POW, add, clamp
-from onegraph.ops.elementwise import ABS, SQRT, cast
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import ABS, SQRT
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import reshape_to
 from onegraph.ops.reduction import MAX, SUM
