@@ -27,6 +27,7 @@ from onegraph.ops import (
     gathering,
     grid_sample,
     indexing,
+    integration,
     interpolate,
     joining,
     layout,

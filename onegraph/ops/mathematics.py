@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from onegraph.errors import ArgumentError, DTypeError, ShapeError
+from onegraph.errors import DTypeError, ShapeError
 from onegraph.ir.dtype import bool_, float64, uint8
 from onegraph.ir.node import Node
 from onegraph.ops.binary import (
@@ -50,7 +50,7 @@ from onegraph.ops.elementwise import (  # fmt: skip
     detach,
 )
 from onegraph.ops.leaf import constant
-from onegraph.ops.movement import RESHAPE, concat, full, slice_dim
+from onegraph.ops.movement import concat, full, slice_dim
 from onegraph.ops.promotion import as_node, promote, promote_pair, to_float
 from onegraph.ops.public import public
 from onegraph.ops.reduction import MIN
@@ -393,51 +393,3 @@ def cross(input: Any, other: Any, dim: int | None = None) -> Node:
 def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Node:
     """The cross product of vectors of three elements along a dimension, the last by default."""
     return cross(input, other, dim)
-
-
-def _areas(y: Node, x: Any, dx: Any, dim: int) -> Node:
-    """The area of each trapezoid between neighbours along a dimension."""
-    size = y.shape[dim]
-    pairs = add(slice_dim(y, dim, 1, size), slice_dim(y, dim, 0, size - 1))
-    if x is None:
-        return mul(pairs, div(1.0 if dx is None else dx, 2.0))
-    if dx is not None:
-        raise ArgumentError("trapezoid: give x or dx, not both")
-    points = as_node(x)
-    if len(points.shape) == 1:
-        points = RESHAPE(points, shape=(points.shape[0], *(1 for _ in y.shape[dim + 1 :])))
-    along = len(points.shape) - (len(y.shape) - dim)
-    count = points.shape[along]
-    widths = sub(slice_dim(points, along, 1, count), slice_dim(points, along, 0, count - 1))
-    return div(mul(pairs, widths), 2.0)
-
-
-@public("trapezoid", "trapz", method=False)
-def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Node:
-    """The integral along a dimension by the trapezoidal rule.
-
-    Args:
-        y: values.
-        x: where they were taken; evenly spaced when None.
-        dx: the spacing without x, 1 by default.
-        dim: along which to integrate.
-
-    >>> from onegraph.backends.reference import evaluate
-    >>> evaluate([trapezoid(as_node([1.0, 2.0, 3.0]))])
-    [array(4., dtype=float32)]
-    """
-    from onegraph.ops.reduction import sum_
-
-    values = to_float(y)
-    place = normalize_dim("trapezoid", dim, len(values.shape))
-    return sum_(_areas(values, x, dx, place), place)
-
-
-@public("cumulative_trapezoid", method=False)
-def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Node:
-    """The running integral along a dimension by the trapezoidal rule; arguments as for `trapezoid`."""
-    from onegraph.ops.scan import cumsum
-
-    values = to_float(y)
-    place = normalize_dim("cumulative_trapezoid", dim, len(values.shape))
-    return cumsum(_areas(values, x, dx, place), place)

@@ -20,6 +20,7 @@ from onegraph.ops.binary import ADD, EQ, NE, OR, SUB, mul
 from onegraph.ops.cast import CAST
 from onegraph.ops.elementwise import LOGICAL_NOT, NEG, WHERE
 from onegraph.ops.leaf import constant, iota
+from onegraph.ops.mathematics import logaddexp
 from onegraph.ops.movement import PAD, RESHAPE, concat, expand_to, reshape_to, slice_dim
 from onegraph.ops.promotion import as_node, optional_cast, promote, to_float
 from onegraph.ops.public import public
@@ -262,8 +263,6 @@ def logcumsumexp(input: Any, dim: int) -> Node:
         input: floating tensor.
         dim: along which to add.
     """
-    from onegraph.ops.mathematics import logaddexp
-
     node = as_node(input)
     check_kind("logcumsumexp", node, "float")
     x, place = _along("logcumsumexp", to_float(node), dim)

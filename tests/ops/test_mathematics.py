@@ -12,7 +12,7 @@ from onegraph.autodiff import gradient
 from onegraph.backends.reference import evaluate
 from onegraph.errors import ArgumentError, DTypeError, ShapeError
 from onegraph.ir.dtype import bfloat16
-from onegraph.ops import mathematics, special
+from onegraph.ops import integration, mathematics, special
 from onegraph.ops.cast import cast
 from onegraph.ops.elementwise import numpy_constant
 from onegraph.ops.public import PUBLIC
@@ -234,6 +234,6 @@ def test_errors() -> None:
     with pytest.raises(DTypeError, match="heaviside: dtypes"):
         mathematics.heaviside(x, whole)
     with pytest.raises(ArgumentError, match="x or dx, not both"):
-        mathematics.trapezoid(x, x, dx=1.0)
+        integration.trapezoid(x, x, dx=1.0)
     with pytest.raises(ArgumentError, match="order must not be negative"):
         special.polygamma(-1, x)
