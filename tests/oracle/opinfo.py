@@ -123,12 +123,10 @@ def _check_gradients(pairs: list[Any], ours: list[Any], theirs: list[Any]) -> No
     if not differentiable or not leaves:
         return
     random = np.random.default_rng(0)
-    weights = [random.standard_normal(b.shape).astype(b.detach().numpy().dtype) for _, b in differentiable]
+    weights = [torch.tensor(random.standard_normal(b.shape), dtype=b.dtype) for _, b in differentiable]
     results, expected_results = [a for a, _ in differentiable], [b for _, b in differentiable]
-    found = og.autograd.grad(results, [x for x, _ in leaves], [og.tensor(w) for w in weights], allow_unused=True)
-    expected = torch.autograd.grad(
-        expected_results, [y for _, y in leaves], [torch.tensor(w) for w in weights], allow_unused=True
-    )
+    found = og.autograd.grad(results, [x for x, _ in leaves], [to_ours(w) for w in weights], allow_unused=True)
+    expected = torch.autograd.grad(expected_results, [y for _, y in leaves], weights, allow_unused=True)
     for a, b in zip(found, expected, strict=True):
         if b is not None:
             assert a is not None, "there is no gradient"
