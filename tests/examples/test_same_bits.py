@@ -244,6 +244,40 @@ def test_same_bits(way: Callable[[], Result], expected: Result) -> None:
         assert np.array_equal(mine, theirs), f"{name} differs by {np.abs(mine - theirs).max()}"
 
 
+def test_the_loss_of_the_listings_too() -> None:
+    """No biases, and the mean over the batch of the sum of squares, at the listings' learning rate."""
+    random = np.random.default_rng(1)
+    shapes = [(N, D), (N, D), (D, H), (H, D)]
+    x, y, w1, w2 = (random.standard_normal(shape).astype(np.float32) for shape in shapes)
+    rate = np.float32(1e-5)
+
+    def loss_of(x: Any, y: Any, w1: Any, w2: Any) -> Any:
+        return ((og.maximum(x @ w1, 0) @ w2 - y) ** 2).sum(1).mean()
+
+    weights = [og.tensor(w) for w in (w1, w2)]
+    traced_weights = list(weights)
+    both = og.value_and_grad(loss_of, (2, 3))
+    compiled = og.jit(both)
+    tx, ty = og.tensor(x), og.tensor(y)
+    with tf.Graph().as_default(), tf.Session() as sess:
+        fed = [tf.placeholder(tf.float32, shape) for shape in shapes]
+        diff = tf.matmul(tf.maximum(tf.matmul(fed[0], fed[2]), 0), fed[3]) - fed[1]
+        loss = tf.reduce_mean(tf.reduce_sum(diff**2, axis=1))
+        gradients = tf.gradients(loss, fed[2:])
+        values = dict(zip(fed, (x, y, w1, w2), strict=True))
+        for _ in range(STEPS):
+            expected, *found = sess.run([loss, *gradients], feed_dict=values)
+            for w, g in zip(fed[2:], found, strict=True):
+                values[w] = values[w] - rate * g
+            here, gs = both(tx, ty, *weights)
+            weights = [w - float(rate) * g for w, g in zip(weights, gs, strict=True)]
+            there, gs = compiled(tx, ty, *traced_weights)
+            traced_weights = [w - float(rate) * g for w, g in zip(traced_weights, gs, strict=True)]
+            assert float(expected) == here.item() == there.item()
+    for a, b, w in zip(weights, traced_weights, fed[2:], strict=True):
+        assert np.array_equal(a.numpy(), values[w]) and np.array_equal(b.numpy(), values[w])
+
+
 def test_other_weights_give_other_bits(expected: Result, monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison can fail."""
     x, y, start = _numbers()
