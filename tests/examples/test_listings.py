@@ -180,6 +180,38 @@ for t in range(500):
 """
 )
 
+PYTORCH_2017 = """
+import torch
+torch.manual_seed(0)
+
+dtype = torch.FloatTensor
+
+N, D_in, H, D_out = 64, 1000, 100, 10
+x = torch.randn(N, D_in).type(dtype)
+y = torch.randn(N, D_out).type(dtype)
+w1 = torch.randn(D_in, H).type(dtype)
+w2 = torch.randn(H, D_out).type(dtype)
+
+learning_rate = 1e-6
+losses = []
+for t in range(500):
+    h = x.mm(w1)
+    h_relu = h.clamp(min=0)
+    y_pred = h_relu.mm(w2)
+    loss = (y_pred - y).pow(2).sum()
+    losses.append(loss)
+
+    grad_y_pred = 2.0 * (y_pred - y)
+    grad_w2 = h_relu.t().mm(grad_y_pred)
+    grad_h_relu = grad_y_pred.mm(w2.t())
+    grad_h = grad_h_relu.clone()
+    grad_h[h < 0] = 0
+    grad_w1 = x.t().mm(grad_h)
+
+    w1 -= learning_rate * grad_w1
+    w2 -= learning_rate * grad_w2
+"""
+
 PYTORCH_AUTOGRAD = (
     PYTORCH_START
     + """
@@ -286,6 +318,7 @@ def run(listing: str) -> dict[str, Any]:
         pytest.param(TENSORFLOW_OPTIMIZED, 0.9, id="tensorflow, layers and optimizer"),
         pytest.param(KERAS_1, 0.9, id="keras 1"),
         pytest.param(PYTORCH_BY_HAND, 1e-2, id="pytorch, gradients by hand"),
+        pytest.param(PYTORCH_2017, 1e-2, id="pytorch, of 2017"),
         pytest.param(PYTORCH_AUTOGRAD, 1e-2, id="pytorch, autograd"),
         pytest.param(PYTORCH_FUNCTION, 1e-2, id="pytorch, a function with its own gradient"),
         pytest.param(PYTORCH_MODULE, 0.7, id="pytorch, module and optimizer"),
