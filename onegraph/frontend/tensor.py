@@ -27,7 +27,8 @@ from onegraph.ir.dtype import (
     get_default_dtype,
 )
 from onegraph.ir.node import EMPTY, Node
-from onegraph.ops.elementwise import DETACH, cast
+from onegraph.ops.cast import cast
+from onegraph.ops.elementwise import DETACH
 from onegraph.ops.movement import full
 from onegraph.ops.shapes import show
 from onegraph.runtime.plan import current_backend
