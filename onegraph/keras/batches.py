@@ -73,6 +73,21 @@ def class_weights(y: Any, weights: Mapping[int, float], sample_weight: Any) -> A
     return found if sample_weight is None else found * np.asarray(sample_weight, np.float32)
 
 
+def last_epoch(epochs: Any, legacy: dict[str, Any]) -> int:
+    """How far to train; Keras 1's `nb_epoch` is taken out of `legacy`.
+
+    Raises:
+        ArgumentError: a negative or fractional number, or both names.
+    """
+    if "nb_epoch" in legacy:
+        if epochs != 1:
+            raise ArgumentError("fit: epochs and nb_epoch are two names of one argument", hint="leave nb_epoch out")
+        epochs = legacy.pop("nb_epoch")
+    if not isinstance(epochs, (int, np.integer)) or epochs < 0:
+        raise ArgumentError(f"fit: epochs must be a whole number that is not negative, got {epochs!r}")
+    return int(epochs)
+
+
 class ArrayBatches:
     """Batches of arrays in memory.
 
@@ -84,7 +99,7 @@ class ArrayBatches:
 
     def __init__(self, x: Any, y: Any, sample_weight: Any, batch_size: int | None, shuffle: bool) -> None:
         self.data = tuple(map_structure(_as_array, _tidy(part)) for part in (x, y, sample_weight))
-        self.batch_size = batch_size or 32
+        self.batch_size = 32 if batch_size is None else batch_size
         if not isinstance(self.batch_size, (int, np.integer)) or self.batch_size < 1:
             raise ArgumentError(f"batch_size must be a positive whole number, got {batch_size!r}")
         self.shuffle = shuffle
@@ -103,7 +118,9 @@ class ArrayBatches:
                 "x, y and sample_weight must have as many samples: "
                 + ", ".join(f"{n} has shape {show(s)}" for n, s in lengths)
             )
-        if not lengths or lengths[0][1][0] == 0:
+        if all(array is None for array in flatten(self.data[0])):
+            raise DataError("there is no data: x is None", hint="pass arrays, e.g. model.fit(x, y)")
+        if lengths[0][1][0] == 0:
             raise DataError("there is no data: x has no samples")
         return int(lengths[0][1][0])
 
@@ -201,6 +218,16 @@ def map_batch(batch: Any) -> Batch:
     """A batch of tensors."""
     x, y, w = unpack(batch)
     return map_structure(to_tensor, x), map_structure(to_tensor, y), map_structure(to_tensor, w)
+
+
+def single_batch(x: Any, y: Any = None, sample_weight: Any = None) -> Batch:
+    """All samples of some arrays as one batch."""
+    return next(iter(ArrayBatches(x, y, sample_weight, 1 << 62, False)))
+
+
+def samples_in(x: Any) -> int:
+    """How many samples a batch has."""
+    return int(next(iter(flatten(x))).shape[0])
 
 
 class _Indexed:

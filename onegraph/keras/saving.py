@@ -94,6 +94,11 @@ def load_model(path: Any, custom_objects: Any = None, compile: bool = True, safe
         StorageError: it is missing or damaged.
         ArgumentError: it names a class that is not known.
     """
+    if os.path.isfile(path):
+        raise StorageError(
+            f"cannot read {os.fspath(path)!r}: it is a file, and a saved model is a folder",
+            hint="load_model reads what model.save wrote; model.load_weights reads a file of weights",
+        )
     return read_directory(path, lambda folder: _load(folder, path, custom_objects, compile))
 
 
@@ -104,8 +109,12 @@ def _load(folder: Path, path: Any, custom_objects: Any, compile: bool) -> Any:
         raise StorageError(
             f"cannot read {os.fspath(path)!r}: {error}", hint="load_model reads folders that model.save wrote"
         ) from None
-    if description.get("format") != "onegraph keras model" or description.get("version") != VERSION:
+    known = isinstance(description, dict) and description.get("format") == "onegraph keras model"
+    if not known or description.get("version") != VERSION:
         raise StorageError(f"cannot read {os.fspath(path)!r}: it is no Keras model of version {VERSION}")
+    missing = [key for key in ("model", "build_shape", "trainable", "compile") if key not in description]
+    if missing:
+        raise StorageError(f"cannot read {os.fspath(path)!r}: {MODEL} has no {missing[0]!r}", hint="save it again")
     with custom_object_scope(custom_objects):
         model = layers.deserialize(description["model"])
         shape = description["build_shape"]
@@ -168,6 +177,8 @@ def _restore(model: Any, values: dict[str, Any], path: str, by_name: bool = Fals
         values = dict(
             zip(wanted, values.values(), strict=True)
         )  # layers were numbered differently: their order decides
+    if not by_name and not set(wanted) & set(values) and len(wanted) == len(values):
+        values = dict(zip(wanted, values.values(), strict=True))  # no name in common: tell which shapes differ
     problems = [f"  {n}: missing in the file" for n in wanted if n not in values and not by_name]
     problems += [f"  {n}: not in the model" for n in values if n not in wanted and not by_name]
     for name, tensor in wanted.items():

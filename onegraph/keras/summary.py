@@ -21,18 +21,21 @@ def print_summary(model: Any, line_length: int | None, print_fn: Callable[[str],
             hint="give the first layer an input_shape, call build(input_shape), or call the model on data",
         )
     branching = model._graph is not None and any(len(c.inputs) != 1 for c in model._graph.connections)
-    length = line_length or (98 if branching else 65)
+    shown = model._graph.layers if model._graph is not None and branching else model.layers
+    titles = ["Layer (type)", "Output Shape", "Param #", "Connected to"][: 4 if branching else 3]
+    rows = [titles, *(row for layer in shown for row in _rows(layer, model, branching))]
     shares = (0.33, 0.55, 0.67, 1.0) if branching else (0.45, 0.85, 1.0)
+    length = line_length or (98 if branching else 65)
     columns = [int(length * s) for s in shares]
-    titles = ["Layer (type)", "Output Shape", "Param #", "Connected to"][: len(columns)]
+    if line_length is None:  # as wide as the longest name needs, so that nothing is cut
+        columns = _widened(columns, rows)
+        length = columns[-1]
     print_fn(f'Model: "{model.name}"')
     print_fn("_" * length)
     print_fn(_row(titles, columns))
     print_fn("=" * length)
-    shown = model._graph.layers if model._graph is not None and branching else model.layers
-    for layer in shown:
-        for line in _lines(layer, model, branching, columns):
-            print_fn(line)
+    for row in rows[1:]:
+        print_fn(_row(row, columns))
     print_fn("=" * length)
     trained = sum(t.shape.numel() for t in model.trainable_weights)
     total = model.count_params()
@@ -45,17 +48,28 @@ def print_summary(model: Any, line_length: int | None, print_fn: Callable[[str],
 def _row(fields: list[str], columns: list[int]) -> str:
     line = ""
     for field, end in zip(fields, columns, strict=True):
-        line = (f"{line} {field}" if field or line else "")[: end - 1].ljust(end)
+        room = end if end == columns[-1] else end - 1
+        line = (f"{line} {field}" if field or line else "")[:room].ljust(end)
     return line.rstrip()
 
 
-def _lines(layer: Any, model: Any, branching: bool, columns: list[int]) -> list[str]:
-    fields = [f"{layer.name} ({type(layer).__name__})", _shape(layer), f"{layer.count_params()}"]
+def _widened(columns: list[int], rows: list[list[str]]) -> list[int]:
+    """Where columns end, each at least as wide as its longest field, with a space around."""
+    ends, end, before = [], 0, 0
+    for i, usual in enumerate(columns):
+        end += max(usual - before, max(len(row[i]) for row in rows) + 2)
+        before = usual
+        ends.append(end)
+    return ends
+
+
+def _rows(layer: Any, model: Any, branching: bool) -> list[list[str]]:
+    """The fields of a layer's lines: one line, and one more for each further layer that it is connected to."""
+    fields = [f"{layer.name} ({type(layer).__name__})", _shape(layer), f"{layer.count_params():,}"]
     if not branching:
-        return [_row(fields, columns)]
+        return [fields]
     sources = _sources(layer, model)
-    lines = [_row([*fields, sources[0] if sources else ""], columns)]
-    return lines + [_row(["", "", "", s], columns) for s in sources[1:]]
+    return [[*fields, sources[0] if sources else ""], *(["", "", "", source] for source in sources[1:])]
 
 
 def _shape(layer: Any) -> str:

@@ -17,7 +17,16 @@ from onegraph.frontend.function import jit
 from onegraph.frontend.state import no_grad
 from onegraph.frontend.tensor import Tensor, realize_tensors
 from onegraph.keras import optimizers as optimizers_module
-from onegraph.keras.batches import ArrayBatches, class_weights, make_batches, map_batch, to_tensor, validation_batches
+from onegraph.keras.batches import (
+    ArrayBatches,
+    class_weights,
+    last_epoch,
+    make_batches,
+    samples_in,
+    single_batch,
+    to_tensor,
+    validation_batches,
+)
 from onegraph.keras.callbacks import CallbackList, History
 from onegraph.keras.interrupt import WholeSteps
 from onegraph.keras.layers.base import Layer, calling
@@ -173,7 +182,7 @@ class Trainer:
             self._keep_constraints()
             for parameter in parameters:
                 parameter.grad = None
-            self._objective.update(y, outputs, weights, total, parts, _batch_size(x))
+            self._objective.update(y, outputs, weights, total, parts, samples_in(x))
             return self._objective.results()  # type: ignore[no-any-return]
 
     def test_step(self: Any, data: tuple[Any, Any, Any]) -> dict[str, Any]:
@@ -184,7 +193,7 @@ class Trainer:
             with calling(False, penalties):
                 outputs = self(x, training=False)
             total, parts = self._total_loss(y, outputs, weights, penalties)
-            self._objective.update(y, outputs, weights, total, parts, _batch_size(x))
+            self._objective.update(y, outputs, weights, total, parts, samples_in(x))
             return self._objective.results()  # type: ignore[no-any-return]
 
     def predict_step(self: Any, x: Any) -> Any:
@@ -278,7 +287,7 @@ class Trainer:
             ShapeError: data does not fit the model; names the layer and both shapes.
         """
         self._check_compiled("fit")
-        epochs = legacy.pop("nb_epoch", epochs)
+        epochs = last_epoch(epochs, legacy)
         for name in legacy:
             if name not in ("workers", "use_multiprocessing", "max_queue_size", "show_accuracy"):
                 raise ArgumentError(f"fit does not take {name!r}")
@@ -443,7 +452,7 @@ class Trainer:
         self._check_compiled("train_on_batch")
         if class_weight is not None:
             sample_weight = class_weights(y, class_weight, sample_weight)
-        batch = _single_batch(x, y, sample_weight)
+        batch = single_batch(x, y, sample_weight)
         self._ready_to_train(batch[0], batch[1])
         if reset_metrics:
             self._objective.reset()
@@ -460,7 +469,7 @@ class Trainer:
     ) -> Any:
         """Loss and metrics on a batch; arguments as for `train_on_batch`."""
         self._check_compiled("test_on_batch")
-        batch = _single_batch(x, y, sample_weight)
+        batch = single_batch(x, y, sample_weight)
         self._ready_for(batch[0], batch[1], targets=True)
         if reset_metrics:
             self._objective.reset()
@@ -468,7 +477,7 @@ class Trainer:
 
     def predict_on_batch(self: Any, x: Any) -> Any:
         """The outputs for a batch, as arrays."""
-        x = _single_batch(x)[0]
+        x = single_batch(x)[0]
         self._ready_for(x)
         outputs = self._function("predict", lambda: self.predict_step)(x)
         return map_structure(lambda t: np.array(t.detach().numpy()), outputs)
@@ -477,16 +486,6 @@ class Trainer:
         """Start the metrics again."""
         if self.compiled:
             self._objective.reset()  # type: ignore[attr-defined]
-
-
-def _single_batch(x: Any, y: Any = None, w: Any = None) -> Any:
-    for batch in ArrayBatches(x, y, w, 1 << 62, False):
-        return batch
-    return map_batch((x, y, w))
-
-
-def _batch_size(x: Any) -> int:
-    return int(next(iter(flatten(x))).shape[0])
 
 
 def _numbers(results: Mapping[str, Any]) -> dict[str, float]:

@@ -12,7 +12,7 @@ import pytest
 import onegraph as og
 from onegraph import keras
 from onegraph.board.reader import read_events
-from onegraph.errors import ArgumentError, ArgumentTypeError
+from onegraph.errors import ArgumentError, ArgumentTypeError, StorageError
 from onegraph.keras import Dense, Sequential, callbacks, load_model, optimizers
 from onegraph.keras.optimizers import schedules
 
@@ -129,6 +129,8 @@ def test_logs_in_files(tmp_path: Path) -> None:
     lines = (tmp_path / "log.csv").read_text().splitlines()
     assert lines[0] == "epoch,loss,val_loss" and len(lines) == 5
     assert float(lines[4].split(",")[1]) == history.history["loss"][1]
+    with pytest.raises(StorageError, match=r"cannot write '.*absent/log\.csv'"):
+        trained.fit(x, y, verbose=0, callbacks=[callbacks.CSVLogger(tmp_path / "absent" / "log.csv")])
     board = callbacks.TensorBoard(tmp_path / "logs", histogram_freq=1, update_freq=1)
     history = trained.fit(x, y, epochs=2, validation_data=(x, y), verbose=0, callbacks=[board])
     assert {p.name for p in (tmp_path / "logs").iterdir()} == {"train", "validation"}

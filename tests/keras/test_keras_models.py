@@ -136,19 +136,23 @@ def test_summary() -> None:
     model = Sequential([Conv2D(8, 3, input_shape=(28, 28, 1)), keras.BatchNormalization(), Flatten(), Dense(10)])
     assert summary_of(model) == [
         'Model: "sequential"',
-        "_" * 65,
-        " Layer (type)                 Output Shape              Param #",
-        "=" * 65,
-        " conv2d (Conv2D)              (None, 26, 26, 8)         80",
-        " batch_normalization (BatchN  (None, 26, 26, 8)         32",
-        " flatten (Flatten)            (None, 5408)              0",
-        " dense (Dense)                (None, 10)                54090",
-        "=" * 65,
+        "_" * 78,
+        " Layer (type)                              Output Shape              Param #",
+        "=" * 78,
+        " conv2d (Conv2D)                           (None, 26, 26, 8)         80",
+        " batch_normalization (BatchNormalization)  (None, 26, 26, 8)         32",
+        " flatten (Flatten)                         (None, 5408)              0",
+        " dense (Dense)                             (None, 10)                54,090",
+        "=" * 78,
         "Total params: 54,202",
         "Trainable params: 54,186",
         "Non-trainable params: 16",
-        "_" * 65,
+        "_" * 78,
     ]
+    narrow: list[str] = []
+    model.summary(line_length=50, print_fn=narrow.append)
+    assert max(map(len, narrow)) == 50, "a given length is kept, and names are cut"
+    assert " batch_normalization   (None, 26, 26, 8)   32" in narrow
     with pytest.raises(UninitializedError, match="has not been built"):
         Sequential([Dense(3)]).summary()
     lines = summary_of(shared())
@@ -214,6 +218,22 @@ def test_damaged_and_unknown_models(tmp_path: Path) -> None:
     (tmp_path / "model" / "model.json").write_text(json.dumps(description))
     with pytest.raises(ArgumentError, match=r"no layer called 'Densee'(?s:.)*did you mean 'Dense'"):
         load_model(tmp_path / "model")
+    whole = (tmp_path / "model" / "model.json").read_text()
+    for damaged in (whole[: len(whole) // 2], "[]", "3", '{"format": "onegraph keras model", "version": 1}'):
+        (tmp_path / "model" / "model.json").write_text(damaged)
+        with pytest.raises(StorageError, match="cannot read"):
+            load_model(tmp_path / "model")
+    (tmp_path / "file").write_text("no model")
+    with pytest.raises(StorageError, match="it is a file, and a saved model is a folder"):
+        load_model(tmp_path / "file")
+
+
+def test_weights_of_another_model_are_compared_one_by_one(tmp_path: Path) -> None:
+    Sequential([Dense(8, input_shape=(4,)), Dense(2)]).save_weights(tmp_path / "w.safetensors")
+    other = Sequential([Dense(9, input_shape=(4,)), Dense(2)])
+    with pytest.raises(StateError, match=r"kernel: \(4, 8\) in the file, \(4, 9\) in the model") as caught:
+        other.load_weights(tmp_path / "w.safetensors")
+    assert "missing" not in caught.value.message
 
 
 def test_own_classes_by_custom_objects(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import onegraph as og
 from onegraph import keras
-from onegraph.errors import ArgumentError, DataError, ShapeError, TraceError, UninitializedError
+from onegraph.errors import ArgumentError, ArgumentTypeError, DataError, ShapeError, TraceError, UninitializedError
 from onegraph.keras import Activation, BatchNormalization, Dense, Dropout, Input, Model, Sequential
 from onegraph.keras.interrupt import WholeSteps
 from onegraph.nn import functional as F
@@ -367,7 +367,7 @@ def test_errors_say_what_is_wrong() -> None:
         classifier(optimizer="adm")
     with pytest.raises(DataError, match=r"as many samples: x has shape .8, 6., y has shape .7."):
         classifier().fit(x, y[:7], verbose=0)
-    with pytest.raises(ShapeError, match=r"layer 'dense.*built for inputs of shape \(None, 6\), got \(., 5\)"):
+    with pytest.raises(ShapeError, match=r"layer 'dense.*built for inputs of shape \(None, 6\), got \(None, 5\)"):
         classifier().fit(x[:, :5], y, verbose=0)
     model = classifier(loss="mse")
     with pytest.raises(ShapeError, match=r"target has shape \(8, 2\), the model's output \(8, 3\)"):
@@ -378,6 +378,40 @@ def test_errors_say_what_is_wrong() -> None:
         classifier().fit(x, verbose=0)
     with pytest.raises(ArgumentError, match="fit does not take 'epoch'"):
         classifier().fit(x, y, epoch=3)
+    with pytest.raises(DataError, match="x is None"):
+        classifier().fit(None, y)
+    with pytest.raises(ArgumentError, match="batch_size must be a positive whole number, got 0"):
+        classifier().fit(x, y, batch_size=0)
+    for epochs in (-1, 1.5):
+        with pytest.raises(ArgumentError, match=f"epochs must be a whole number.*{epochs}"):
+            classifier().fit(x, y, epochs=epochs)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="epochs and nb_epoch are two names"):
+        classifier().fit(x, y, epochs=3, nb_epoch=2)
+
+
+def test_options_are_checked_where_they_are_written() -> None:
+    with pytest.raises(ArgumentError, match="no initializer called 'glorot'"):
+        Dense(3, kernel_initializer="glorot")
+    with pytest.raises(ArgumentError, match="no initializer called 'glorot'"):
+        Dense(3, init="glorot")
+    with pytest.raises(ArgumentError, match="no regularizer called 'l3'"):
+        Dense(3, kernel_regularizer="l3")
+    with pytest.raises(ArgumentError, match="Dense does not take unit") as caught:
+        Dense(3, unit=4)
+    assert caught.value.hint is not None and caught.value.hint.startswith("it takes units, activation")
+    with pytest.raises(ArgumentTypeError, match="learning_rate must be a number or a schedule, got 'fast'"):
+        keras.optimizers.SGD("fast")
+    with pytest.raises(ArgumentError, match="momentum must be between 0 and 1, got 2"):
+        keras.optimizers.SGD(0.1, momentum=2)
+    with pytest.raises(ArgumentError, match="beta_1 must be between 0 and 1, got -1"):
+        keras.optimizers.Adam(beta_1=-1)
+
+
+def test_shapes_in_messages_have_none_for_the_batch() -> None:
+    with pytest.raises(ShapeError, match=r"on an input of shape \(None, 3, 3, 1\).*kernel \(5, 5\)"):
+        Sequential([keras.Conv2D(3, 5, input_shape=(3, 3, 1))])
+    with pytest.raises(ShapeError, match=r"shapes \(None, 3\) and \(None, 4\) do not broadcast"):
+        keras.layers.Add()([Input((3,)), Input((4,))])
 
 
 def test_progress(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from onegraph.board import SummaryWriter
 from onegraph.keras.callbacks.base import Callback, Logs
+from onegraph.storage.filesystem import storage_error
 
 
 class CSVLogger(Callback):
@@ -33,7 +34,10 @@ class CSVLogger(Callback):
         if going_on:
             with self.filename.open(newline="") as file:
                 self._keys = next(csv.reader(file, delimiter=self.separator))[1:]
-        self._file = self.filename.open("a" if self.append else "w", newline="")
+        try:
+            self._file = self.filename.open("a" if self.append else "w", newline="")
+        except OSError as error:
+            raise storage_error(error, self.filename, "write") from error
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write a line."""

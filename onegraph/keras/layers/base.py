@@ -20,7 +20,7 @@ from onegraph.frontend.convert import tensor as make_tensor
 from onegraph.frontend.state import tracing
 from onegraph.frontend.tensor import Tensor
 from onegraph.ir.node import scopes
-from onegraph.keras import backend, regularizers
+from onegraph.keras import backend, constraints, initializers, regularizers
 from onegraph.keras.layers.symbolic import (
     KerasTensor,
     Shape,
@@ -127,6 +127,7 @@ class Layer(Weights):
                 f"{type(self).__name__} does not take {', '.join(unknown)}",
                 hint=f"it takes {', '.join(_argument_names(type(self)))}",
             )
+        self._check_names()
         self._name = name or backend.unique_name(backend.snake_case(type(self).__name__))
         self._trainable = bool(trainable)
         self._weight_dtype = dtype or backend.floatx()
@@ -143,6 +144,13 @@ class Layer(Weights):
         if batch_input_shape is None and input_dim is not None:
             batch_input_shape = (None, input_dim) if input_length is None else (None, input_length, input_dim)
         self._batch_input_shape = None if batch_input_shape is None else tuple(batch_input_shape)
+
+    def _check_names(self) -> None:
+        """Refuse unknown names of initializers and the like here, at the user's line, not where the weights are made."""
+        for key, value in self.__dict__["_arguments"][1].items():
+            for ending, registry in _NAMED_ARGUMENTS.items():
+                if isinstance(value, str) and self.legacy_names.get(key, key).endswith(ending):
+                    registry.get(value)
 
     # ---- what subclasses define
 
@@ -345,6 +353,9 @@ def _shape_of(value: Any) -> Shape | None:
     return None
 
 
+_NAMED_ARGUMENTS = {"_initializer": initializers, "_regularizer": regularizers, "_constraint": constraints}
+
+
 def _argument_names(cls: type) -> list[str]:
     names: list[str] = []
     for base in cls.__mro__:
@@ -353,7 +364,9 @@ def _argument_names(cls: type) -> list[str]:
         if "__init__" in base.__dict__:
             kinds = inspect.signature(base.__dict__["__init__"]).parameters.values()
             names += [
-                p.name for p in kinds if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name not in names
+                p.name
+                for p in kinds
+                if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name not in ("self", *names)
             ]
     return names
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import onegraph.frontend.state as state
 from onegraph.config import using
-from onegraph.errors import ArgumentTypeError, ShapeError
+from onegraph.errors import ArgumentTypeError, DTypeError, ShapeError
 from onegraph.frontend.state import no_grad, tracing, wait_for
 from onegraph.frontend.tensor import Tensor, wrap
 from onegraph.ir.dtype import DType, as_dtype
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Shape = tuple[int | None, ...]
 
-_BATCH = (2, 3)
+_BATCH = (7919, 7927)  # unlikely to be a size of anything else: `infer` writes None for it in messages
 _OTHER = (384, 416)  # large and divisible enough for any stack of strides
 
 
@@ -179,6 +179,9 @@ def _abstract_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], 
     try:
         with using(eager=False), no_grad(), tracing(None):
             return layer(*map_structure(stand_in, args), **map_structure(stand_in, kwargs))
+    except (ShapeError, DTypeError) as error:
+        error.message = error.message.replace(str(_BATCH[which]), "None")
+        raise
     finally:
         scopes.leave(before)
         state.recorded = recorded

@@ -36,6 +36,16 @@ def get(identifier: Any) -> Any:
     return found
 
 
+def _rate(value: Any, name: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ArgumentTypeError(
+            f"{name}: learning_rate must be a number or a schedule, got {value!r}",
+            hint="schedules are in keras.optimizers.schedules; a function of the epoch is for LearningRateScheduler",
+        ) from None
+
+
 class Optimizer:
     """Base of optimizers.
 
@@ -72,11 +82,14 @@ class Optimizer:
         if isinstance(learning_rate, dict):
             learning_rate = schedules.schedules.deserialize(learning_rate)
         if not isinstance(learning_rate, LearningRateSchedule):
-            learning_rate = float(learning_rate)
+            learning_rate = _rate(learning_rate, type(self).__name__)
             if not learning_rate >= 0:
                 raise ArgumentError(f"{type(self).__name__}: learning_rate must not be negative, got {learning_rate}")
         if sum(c is not None for c in (clipnorm, clipvalue, global_clipnorm)) > 1:
             raise ArgumentError("only one of clipnorm, clipvalue and global_clipnorm can be given")
+        for key in ("momentum", "beta_1", "beta_2", "rho"):
+            if not 0 <= options.get(key, 0) <= 1:
+                raise ArgumentError(f"{type(self).__name__}: {key} must be between 0 and 1, got {options[key]}")
         self.name = name or snake_case(type(self).__name__)
         self.clipnorm, self.clipvalue, self.global_clipnorm, self.decay = clipnorm, clipvalue, global_clipnorm, decay
         self.iterations = 0
@@ -102,7 +115,7 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        self._rate = value if isinstance(value, LearningRateSchedule) else float(value)
+        self._rate = value if isinstance(value, LearningRateSchedule) else _rate(value, type(self).__name__)
 
     lr = learning_rate
 
