@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo check test test-all tiny docs bench clean
+.PHONY: help demo check test test-all oracle tiny docs bench clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -38,6 +38,16 @@ test: check ## what must pass before every commit to main: `check`, the fast tes
 
 test-all: check ## `test`, with the slow tests
 	$(PYTEST) -n 2 --dist loadfile
+
+# Tests that compare with PyTorch are skipped where it is not installed; this installs its CPU build and runs them.
+ORACLE_TESTS := tests/ops tests/nn tests/optim tests/frontend tests/ir tests/storage tests/data
+
+$(VENV)/.oracle: $(VENV)/.dev
+	$(PIP) install -e '.[dev,oracle]'
+	@touch $@
+
+oracle: $(VENV)/.oracle ## compare with PyTorch: everything that is skipped where it is not installed
+	$(PYTEST) -n 2 --dist loadfile -m "not slow" $(ORACLE_TESTS)
 
 tiny: $(VENV)/.dev ## one small test of each part, in seconds
 	$(PYTEST) -q tests/test_tiny.py
