@@ -37,6 +37,12 @@ def classes_of(model: LoadedModel) -> list[str]:
     return names
 
 
+def model_folder(path: Path) -> Path:
+    """The model in the folder of a run, when that is what was named."""
+    inside = path / "model"
+    return inside if not (path / "signature.json").exists() and (inside / "signature.json").exists() else path
+
+
 class Renumbered(Dataset):
     """A data set whose class numbers are replaced."""
 
@@ -76,7 +82,7 @@ def with_classes(dataset: Any, theirs: tuple[str, ...], ours: list[str]) -> Any:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(model: Path, data: str | None, part: str, batch_size: int, confusion: Path | None, as_json: bool) -> None:
     """Measure a saved MODEL on test images that it was not trained on."""
-    loaded = load_model(model)
+    loaded = load_model(model_folder(model))
     names = classes_of(loaded)
     preprocessing = Preprocessing.from_dict(loaded.extra.get("preprocessing") or {})
     source = data or ("digits" if loaded.extra.get("data") == "digits" else None)

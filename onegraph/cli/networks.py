@@ -5,16 +5,19 @@ Read next: `onegraph/zoo/__init__.py`, `trainer.py`.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from onegraph import zoo
-from onegraph.errors import ArgumentError, ArgumentTypeError, DataError
+from onegraph import no_grad, zeros, zoo
+from onegraph.errors import ArgumentError, ArgumentTypeError, DataError, OneGraphError, ShapeError
 from onegraph.nn import Module
+from onegraph.ops.shapes import show
 from onegraph.zoo import Network
 
 DEFAULT_SIZE = (32, 32)
@@ -31,13 +34,17 @@ def find_network(name: str) -> Network:
         DataError: the file cannot be read.
     """
     path, separator, function = name.rpartition(":")
+    if name.endswith(".py"):
+        raise ArgumentError(f"{name}: which function makes the network?", hint=f"write {name}:FUNCTION")
     if not separator or not path.endswith(".py"):
         return zoo.network(name)
     module = _run_file(Path(path))
     make = getattr(module, function, None)
     if not callable(make):
         raise ArgumentError(f"{path} has no function or class {function!r}")
-    return Network(name, f"{function} in {path}", _fitting(make), tuple(getattr(module, "INPUT_SIZE", DEFAULT_SIZE)))
+    return Network(
+        name, f"{function} in {path}", _fitting(make, path), tuple(getattr(module, "INPUT_SIZE", DEFAULT_SIZE))
+    )
 
 
 def _run_file(path: Path) -> Any:
@@ -48,19 +55,64 @@ def _run_file(path: Path) -> Any:
         raise DataError(f"{path}: not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    with _users_errors(str(path)):
+        spec.loader.exec_module(module)
     return module
 
 
-def _fitting(make: Callable[..., Any]) -> Callable[..., Module]:
+@contextlib.contextmanager
+def _users_errors(path: str) -> Iterator[None]:
+    """An error in the user's file is told in one message with their line; `--debug` shows the traceback."""
+    try:
+        yield
+    except OneGraphError:
+        raise
+    except Exception as error:
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+        message = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise ArgumentError(
+            f"{path}: {type(error).__name__}: {message}",
+            hint="onegraph --debug shows the whole traceback",
+            location=None if line is None else (path, line),
+        ) from error
+
+
+def check_network(name: str, model: Module, image_shape: tuple[int, ...], classes: int) -> None:
+    """Call a network on one image, before anything is written.
+
+    Raises:
+        ShapeError: it does not take such images, or does not give one number a class.
+    """
+    training = {module: module.training for module in model.modules()}
+    with no_grad(), _users_errors(name.rpartition(":")[0]):
+        result = model.eval()(zeros(1, *image_shape))
+    for module, mode in training.items():
+        module.training = mode
+    shape = tuple(getattr(result, "shape", ()))
+    if shape != (1, classes):
+        what = f"shape {show(shape)}" if shape else f"{type(result).__name__}"
+        raise ShapeError(
+            f"{name} gives {what} for an image of shape {show((1, *image_shape))}; {classes} classes need shape "
+            f"{show((1, classes))}",
+            hint="its last layer needs as many outputs as `num_classes` says",
+        )
+
+
+def _fitting(make: Callable[..., Any], path: str) -> Callable[..., Module]:
     """Call with those of the two arguments that the function takes."""
-    parameters = inspect.signature(make).parameters
+    with _users_errors(path):
+        parameters = inspect.signature(make).parameters
     takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
 
     def build(**arguments: Any) -> Module:
-        result = make(**{n: v for n, v in arguments.items() if takes_any or n in parameters})
+        with _users_errors(path):
+            result = make(**{n: v for n, v in arguments.items() if takes_any or n in parameters})
         if not isinstance(result, Module):
-            raise ArgumentTypeError(f"{make.__name__} gave a {type(result).__name__}, not an onegraph.nn.Module")
+            raise ArgumentTypeError(
+                f"{make.__name__} must give an onegraph.nn.Module, and gave {type(result).__name__}",
+                hint="does it end with `return model`?" if result is None else None,
+            )
         return result
 
     return build

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
-from onegraph.cli.evaluate import classes_of
+from onegraph.cli.evaluate import classes_of, model_folder
 from onegraph.cli.measure import log_softmax
 from onegraph.cli.preprocessing import Preprocessing
 from onegraph.errors import DataError
@@ -30,7 +30,7 @@ def command(ctx: click.Context, model: Path, images: tuple[str, ...], top: int, 
     Images are made gray or coloured and scaled as in training; colours are not inverted. The probabilities of the digits
     model suppose light strokes on black. An image that cannot be read is named, and the others are still classified.
     """
-    loaded = load_model(model)
+    loaded = load_model(model_folder(model))
     names = classes_of(loaded)
     preprocessing = Preprocessing.from_dict(loaded.extra.get("preprocessing") or {})
     failed = False

@@ -25,11 +25,11 @@ from onegraph.board.png import encode_png
 from onegraph.cli.confusion import save_picture, worst_confusions
 from onegraph.cli.interrupt import Interrupted
 from onegraph.cli.measure import Measurement
-from onegraph.cli.networks import find_network, listing
+from onegraph.cli.networks import check_network, find_network, listing
 from onegraph.cli.progress import duration
 from onegraph.cli.trainer import FORMAT, OPTIMIZERS, Settings, Trainer
 from onegraph.data import Subset, arrays_from
-from onegraph.errors import ArgumentError, StateError, StorageError, UnsupportedError
+from onegraph.errors import ArgumentError, DataError, StateError, StorageError, UnsupportedError
 from onegraph.nn import Module
 from onegraph.storage.atomic import atomic_directory, atomic_write, delete_directory
 from onegraph.storage.checkpoint import Checkpoints, load
@@ -84,6 +84,7 @@ def command(ctx: click.Context, network: str, **options: Any) -> None:
     found = find_network(settings.network)
     data = _data(settings, found)
     model = found.make(num_classes=len(data.class_names), in_channels=data.image_shape[0])
+    check_network(found.name, model, data.image_shape, len(data.class_names))
     if settings.weights and state is None:
         _load_weights(model, settings.weights)
     trainer = Trainer(settings, data, model, out, options["workers"], options["stop_on_nan"], options["quiet"])
@@ -174,7 +175,11 @@ def _make_room(out: Path, overwrite: bool) -> None:
         )
     for folder in checkpoints:
         delete_directory(folder)
+    if (out / "model" / "signature.json").exists():  # nothing of the run before may pass for a result of this one
+        delete_directory(out / "model")
     try:
+        for name in ("result.json", "confusion.png"):
+            (out / name).unlink(missing_ok=True)
         for file in (out / "log").glob("events.out.tfevents.*"):
             file.unlink()
         out.mkdir(parents=True, exist_ok=True)
@@ -184,6 +189,11 @@ def _make_room(out: Path, overwrite: bool) -> None:
 
 def _data(settings: Settings, network: Network) -> Any:
     data = arrays_from(settings.data, size=network.input_size)
+    if len(data.class_names) < 2:
+        raise DataError(
+            f"{settings.data} holds one class, {data.class_names[0]!r}: there is nothing to tell apart",
+            hint="give the folder that holds a folder of images for each class",
+        )
     if settings.limit is None:
         return data
     parts = {name: _evenly(getattr(data, name), settings.limit) for name in ("train", "test")}
@@ -199,10 +209,15 @@ def _evenly(dataset: Any, limit: int) -> Any:
 def _load_weights(model: Module, path: str) -> None:
     """First values from a saved model, a checkpoint of training, or a file of tensors."""
     if os.path.exists(os.path.join(path, "signature.json")):
-        model.load_state_dict(load_model(path).weights)
-        return
-    state = load(path)
-    model.load_state_dict(state["model"] if isinstance(state, dict) and "model" in state else state)
+        state = load_model(path).weights
+    else:
+        state = load(path)
+    try:
+        model.load_state_dict(state["model"] if isinstance(state, dict) and "model" in state else state)
+    except StateError as error:
+        raise StateError(
+            f"--weights {path}: {error.message}", hint="they are of another network or another number of classes"
+        ) from error
 
 
 def _summary(settings: Settings, data: Any, model: Module, out: Path, trainer: Trainer) -> str:
@@ -215,8 +230,11 @@ def _summary(settings: Settings, data: Any, model: Module, out: Path, trainer: T
         f"{len(data.class_names)} classes, {height}x{width}, {'gray' if channels == 1 else 'colour'}",
         f"writing to {out}; to watch: tensorboard --logdir {shlex.quote(str(out))}",
     ]
-    if trainer.position.step:
-        lines.append(f"going on after step {trainer.position.step}, in epoch {trainer.position.epoch + 1}")
+    position = trainer.position
+    if position.epoch >= settings.epochs:
+        lines.append(f"all {position.epoch} epochs are done; --epochs {position.epoch + 10} would train on")
+    elif position.step:
+        lines.append(f"going on after step {position.step}, in epoch {position.epoch + 1}")
     return "\n".join(lines)
 
 

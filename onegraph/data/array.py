@@ -114,7 +114,7 @@ def arrays_from(
         return _from_digits(size, channels, test_fraction, seed)
     if not os.path.isdir(path):
         raise DataError(
-            f"{path}: no such folder",
+            f"{path}: this is a file, not a folder" if os.path.exists(path) else f"{path}: no such folder",
             hint="give a folder with IDX files or class folders, or the word digits",
         )
     if is_idx_folder(path):

@@ -76,7 +76,7 @@ class ImageFolder(Dataset):
             if not paths and not allow_empty:
                 raise DataError(
                     f"{os.path.join(self.root, name)}: a class without images ({', '.join(EXTENSIONS)})",
-                    hint="remove the folder or pass allow_empty=True",
+                    hint="remove the folder (or, in Python, pass allow_empty=True)",
                 )
             samples += [(path, number) for path in paths]
         return samples

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import onegraph as og
+from onegraph.board.png import encode_png
 from onegraph.cli.interrupt import Interrupted
 from onegraph.cli.main import COMMANDS
 from onegraph.cli.not_finite import explain_step, first_bad_node, first_bad_parameter
@@ -56,6 +57,19 @@ class Wrong(nn.Module):
 
     def forward(self, x):
         return self.only(x)  # needs a flat image
+
+
+def Narrow(num_classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(1024, 3))
+
+
+class Pair(nn.Module):
+    def forward(self, x):
+        return x, x
+
+
+def Failing():
+    raise ValueError("no such option")
 """
 
 
@@ -157,7 +171,14 @@ def test_a_bad_parameter_is_named() -> None:
         (["train", "lenet"], "there are lenet5, mlp\n  did you mean lenet5?"),
         (["train", "missing.py:Net"], "missing.py: no such file"),
         (["train", "{file}:Nothing"], "has no function or class 'Nothing'"),
-        (["train", "{file}:NoModule"], "gave a NoModule, not an onegraph.nn.Module"),
+        (["train", "{file}:NoModule"], "must give an onegraph.nn.Module, and gave NoModule"),
+        (["train", "{file}"], "which function makes the network?"),
+        (
+            ["train", "{file}:Narrow"],
+            "gives shape (1, 3) for an image of shape (1, 1, 32, 32); 10 classes need shape (1, 10)",
+        ),
+        (["train", "{file}:Pair"], "gives tuple for an image"),
+        (["train", "mlp", "--data", "{file}"], "this is a file, not a folder"),
         (["train", "mlp", "--data", "missing"], "missing: no such folder"),
         (["train", "mlp", "--lr", "-1"], "a learning rate is a positive number"),
         (["train", "mlp", "--lr", "nan"], "a learning rate is a positive number"),
@@ -175,6 +196,29 @@ def test_errors_are_told_without_a_traceback(
     assert result.exit_code == 1
     assert text in result.stderr and "Error: " in result.stderr
     assert "Traceback" not in result.output and ".py:" not in result.stderr.replace(str(file), "").replace("g.py:", "")
+
+
+def test_an_error_in_a_users_file_is_told_with_its_line(call: Any, file: Path, tmp_path: Path) -> None:
+    result = call("train", f"{file}:Failing", "--out", tmp_path / "run")
+    assert result.exit_code == 1 and "Traceback" not in result.output
+    assert 'ValueError: no such option\n  at mine.py:53  raise ValueError("no such option")' in result.stderr
+    assert "Traceback" in call("--debug", "train", f"{file}:Failing", "--out", tmp_path / "run").output
+
+
+def test_a_users_file_that_does_not_parse(call: Any, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text("import onegraph\ndef net(:\n")
+    result = call("train", f"{broken}:net", "--out", tmp_path / "run")
+    assert result.exit_code == 1 and "Traceback" not in result.output
+    assert "SyntaxError: invalid syntax\n  at broken.py:2  def net(:" in result.stderr
+
+
+def test_one_class_cannot_be_told_apart(call: Any, tmp_path: Path) -> None:
+    (tmp_path / "data" / "only").mkdir(parents=True)
+    for i in range(4):
+        (tmp_path / "data" / "only" / f"{i}.png").write_bytes(encode_png(np.zeros((8, 8, 1), np.uint8)))
+    result = call("train", "mlp", "--data", tmp_path / "data", "--out", tmp_path / "run")
+    assert result.exit_code == 1 and "one class, 'only'" in result.stderr
 
 
 def test_a_users_own_line_is_shown(call: Any, file: Path, tmp_path: Path) -> None:

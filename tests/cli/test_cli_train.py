@@ -104,6 +104,16 @@ def test_a_folder_with_a_run_is_not_overwritten_by_accident(call: Any, tmp_path:
     assert len(list((out / "log").iterdir())) == 1
 
 
+def test_nothing_of_an_overwritten_run_stays(call: Any, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert call("train", "mlp", "--out", out, *SMALL, "-q").exit_code == 0
+    (out / "notes.txt").write_text("mine")
+    failed = call("train", "mlp", "--out", out, *SMALL, "--lr", 1e9, "--optimizer", "sgd", "--overwrite")
+    assert failed.exit_code == 1 and "NotFiniteError" in failed.stderr
+    assert not any((out / name).exists() for name in ("model", "result.json", "confusion.png"))
+    assert (out / "notes.txt").read_text() == "mine"
+
+
 @pytest.mark.parametrize("source", ["model", "checkpoints/step-00000006", "model/weights.safetensors"])
 def test_training_starts_from_given_weights(call: Any, trained: Path, tmp_path: Path, source: str) -> None:
     result = call(
@@ -119,6 +129,7 @@ def test_weights_of_another_network_are_refused(call: Any, trained: Path, tmp_pa
     result = call("train", "mlp", "--out", tmp_path / "run", *SMALL, "--weights", trained / "model")
     assert result.exit_code == 1
     assert "StateError" in result.stderr and "c1.weight: unexpected" in result.stderr
+    assert "another network" in result.stderr and "strict" not in result.stderr
 
 
 # ---- data
@@ -215,6 +226,13 @@ def test_predict_gives_what_the_model_gives(call: Any, trained: Path) -> None:
         wanted = np.exp(logits) / np.exp(logits).sum()
         given = {entry["class"]: entry["probability"] for entry in result["predictions"]}
         np.testing.assert_allclose([given[str(i)] for i in range(10)], wanted, rtol=1e-5)
+
+
+def test_the_folder_of_a_run_stands_for_its_model(call: Any, trained: Path) -> None:
+    pytest.importorskip("PIL")
+    image = next((trained / "examples").iterdir())
+    assert call("predict", trained, image).stdout == call("predict", trained / "model", image).stdout
+    assert call("evaluate", trained).stdout == call("evaluate", trained / "model").stdout
 
 
 def test_predict_names_bad_images_and_does_the_others(call: Any, trained: Path, tmp_path: Path) -> None:
