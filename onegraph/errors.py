@@ -55,6 +55,9 @@ class OneGraphError(RuntimeError):
         location: (file, line) to blame; found from the call stack when not given.
     """
 
+    layer: str | None = None
+    """The layer it was raised in, e.g. `Net.fc.1 (Linear)`; empty where the message names it, None outside of layers."""
+
     def __init__(self, message: str = "", *, hint: str | None = None, location: tuple[str, int] | None = None) -> None:
         self.message = message
         self.hint = hint
@@ -63,6 +66,8 @@ class OneGraphError(RuntimeError):
 
     def __str__(self) -> str:
         lines = [self.message]
+        if self.layer:
+            lines.append(f"  in layer {self.layer}")
         where = describe_location(self.location)
         if where:
             lines.append(f"  at {where}")

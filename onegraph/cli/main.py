@@ -71,6 +71,8 @@ class CommandGroup(click.Group):
 def describe(error: OneGraphError) -> str:
     """The error for the terminal: its kind, what happened, the user's line if it is in their file, and what to do."""
     lines = [f"{type(error).__name__}: {error.message}"]
+    if error.layer:
+        lines.append(f"  in layer {error.layer}")
     if error.location is not None and not _is_installed(error.location[0]):
         lines.append(f"  at {describe_location(error.location)}")
     return "\n".join([*lines, f"  {error.hint}"] if error.hint else lines)

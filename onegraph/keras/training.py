@@ -205,7 +205,7 @@ class Trainer:
         try:
             total, parts = self._objective.compute(y, outputs, weights)
         except ShapeError as error:
-            if getattr(error, "names_layer", False):
+            if error.layer == "":
                 raise
             raise ShapeError(
                 f"loss of model {self.name!r}: {error.message}", hint=error.hint, location=error.location

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from onegraph.errors import ArgumentError, ArgumentTypeError, UnsupportedError
+from onegraph.errors import ArgumentError, ArgumentTypeError, OneGraphError, UnsupportedError
 from onegraph.frontend.autograd import RemovableHandle
 from onegraph.frontend.state import mode, no_grad
 from onegraph.frontend.tensor import Device, Tensor, wrap
@@ -81,6 +81,10 @@ class Module:
             if watch is not None:
                 result = watch.watch_output(result)
             return self._call_hooks_after(args, kwargs, result) if self._hooks_after else result
+        except OneGraphError as error:
+            if error.layer is None and before:  # the innermost layer is named, the outermost one needs no name
+                error.layer = f"{scopes.path.replace('/', '.')} ({type(self).__name__})"
+            raise
         finally:
             scopes.leave(before)
 

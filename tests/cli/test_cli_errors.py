@@ -225,6 +225,7 @@ def test_a_users_own_line_is_shown(call: Any, file: Path, tmp_path: Path) -> Non
     result = call("train", f"{file}:Wrong", "--out", tmp_path / "run", *SMALL)
     assert result.exit_code == 1
     assert "ShapeError" in result.stderr and "return self.only(x)  # needs a flat image" in result.stderr
+    assert "in layer Wrong.only (Linear)" in result.stderr
 
 
 def test_debug_shows_the_traceback(call: Any) -> None:

@@ -14,7 +14,15 @@ import pytest
 
 import onegraph as og
 from onegraph import nn
-from onegraph.errors import ArgumentError, ArgumentTypeError, DeviceError, OutOfRangeError, StateError, UnsupportedError
+from onegraph.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DeviceError,
+    OutOfRangeError,
+    ShapeError,
+    StateError,
+    UnsupportedError,
+)
 from onegraph.ir.traverse import topological
 
 
@@ -305,3 +313,16 @@ def test_dicts_and_parameter_containers() -> None:
 def test_errors(make: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         make()
+
+
+def test_errors_name_the_layer() -> None:
+    inner = nn.Sequential(nn.Flatten(), nn.Linear(3, 2))
+    net = nn.Sequential(nn.Identity(), inner)
+    with pytest.raises(
+        ShapeError, match=r"(?s)the input has 5 features.*\n  in layer Sequential\.1\.1 \(Linear\)\n  at "
+    ) as caught:
+        net(og.ones(4, 5))
+    assert caught.value.layer == "Sequential.1.1 (Linear)"
+    with pytest.raises(ShapeError) as caught:
+        inner[1](og.ones(4, 5))
+    assert caught.value.layer is None and "in layer" not in str(caught.value), "it was called by itself"

@@ -198,12 +198,12 @@ class Layer(Weights):
         return result
 
     def _named_error(self, error: OneGraphError, args: Any) -> OneGraphError:
-        if getattr(error, "names_layer", False):
+        if error.layer == "":
             return error
         shapes = ", ".join(show(tuple(t.shape)) for t in flatten(args) if isinstance(t, Tensor))
         message = f"layer {self.name!r} ({type(self).__name__}) on an input of shape {shapes}: {error.message}"
         named = type(error)(message, hint=error.hint, location=error.location)
-        named.names_layer = True  # type: ignore[attr-defined]
+        named.layer = ""
         return named
 
     def _build_for(self, args: tuple[Any, ...]) -> None:
@@ -244,7 +244,7 @@ class Layer(Weights):
             error = ShapeError(
                 f"layer {self.name!r} ({type(self).__name__}) needs an input of {rule} dimensions, batch included, got shape {shape}"
             )
-            error.names_layer = True  # type: ignore[attr-defined]
+            error.layer = ""
             raise error
 
     def _check_size(self, shape: Any, dim: int, expected: int) -> None:
@@ -255,7 +255,7 @@ class Layer(Weights):
                 f"got {tuple(shape)}: size {expected} expected in dimension {dim}, found {shape[dim]}",
                 hint="does the data have the shape that the model was made for?",
             )
-            error.names_layer = True  # type: ignore[attr-defined]
+            error.layer = ""
             raise error
 
     def add_loss(self, loss: Any) -> None:

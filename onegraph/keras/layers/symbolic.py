@@ -174,7 +174,7 @@ def _abstract_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], 
         return wrap(input_node(tuple(sizes), value.dtype), False)
 
     kept = [(t, t._node) for t in (*layer.parameters(), *layer.buffers())]
-    before, recorded = scopes.enter("build"), state.recorded
+    before, recorded = scopes.enter("build"), state.mode.recorded
     waiting = state.take_waiting()
     try:
         with using(eager=False), no_grad(), tracing(None):
@@ -184,7 +184,7 @@ def _abstract_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], 
         raise
     finally:
         scopes.leave(before)
-        state.recorded = recorded
+        state.mode.recorded = recorded
         state.take_waiting()  # nothing that was written while shapes were looked for may be computed
         for tensor in waiting:
             wait_for(tensor)
