@@ -26,7 +26,6 @@ _SUBPACKAGES = frozenset(
         "data",
         "errors",
         "func",
-        "func",
         "keras",
         "linalg",
         "nn",

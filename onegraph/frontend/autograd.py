@@ -7,7 +7,7 @@ from typing import Any
 
 import onegraph.autodiff as autodiff
 from onegraph.errors import ArgumentError, GradientError
-from onegraph.frontend.state import enable_grad, leaves, mode, no_grad, wait_for
+from onegraph.frontend.state import enable_grad, former_leaves, leaf_of, leaves, mode, no_grad, wait_for
 from onegraph.frontend.tensor import Tensor, wrap
 from onegraph.ir.node import Node
 from onegraph.ir.traverse import topological, with_inputs
@@ -45,11 +45,12 @@ def backward(
     roots = [t.node for t in tensors]
     if inputs is None:
         order = topological(roots, stop=lambda n: n.op == "detach")
-        targets = [t for t in (leaves.get(n) for n in order) if t is not None]
+        pairs = [(t, n) for t, n in ((leaf_of(n), n) for n in order) if t is not None]
     else:
-        targets = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    found = autodiff.gradient(roots, seeds, [t.node for t in targets])
-    for target, node in zip(targets, _with_zeros(found, roots, [t.node for t in targets]), strict=True):
+        pairs = _places([inputs] if isinstance(inputs, Tensor) else list(inputs), roots)
+    wanted = [n for _, n in pairs]
+    found = autodiff.gradient(roots, seeds, wanted)
+    for (target, _), node in zip(pairs, _with_zeros(found, roots, wanted), strict=True):
         if node is not None:
             accumulate(target, node, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
@@ -57,6 +58,18 @@ def backward(
         if not keep and leaves.get(tensor._node) is not tensor:
             tensor._freed = True
         wait_for(tensor)
+
+
+def _places(tensors: Sequence[Tensor], roots: Sequence[Node]) -> list[tuple[Tensor, Node]]:
+    """Each tensor with its node, and with the nodes that stood for it before it was written in place."""
+    places = [(t, t.node) for t in tensors]
+    if len(former_leaves) > 0:
+        wanted = {id(t) for t in tensors}
+        for node in topological(roots, stop=lambda n: n.op == "detach"):
+            tensor = former_leaves.get(node)
+            if tensor is not None and id(tensor) in wanted:
+                places.append((tensor, node))
+    return places
 
 
 def _with_zeros(found: list[Node | None], roots: Sequence[Node], wanted: Sequence[Node]) -> list[Node | None]:
@@ -89,17 +102,24 @@ def _seed_nodes(tensors: Sequence[Tensor], seeds: Tensor | Sequence[Tensor | Non
 
 def accumulate(target: Tensor, node: Node, create_graph: bool) -> None:
     """Add a gradient to a tensor's `.grad`."""
+    node = _through_hooks(target, node)
     gradient = wrap(node, True) if create_graph else wrap(DETACH(node), False)
-    for hook in (target._hooks or {}).values():
-        changed = hook(gradient)
-        if changed is not None:
-            gradient = changed
-    if mode.trace is not None:
-        mode.trace.gradient_written(target, added=True)
-    if target.grad is not None:
-        gradient = wrap(ADD(target.grad.node, gradient.node), create_graph)
+    before = target.grad
+    if before is not None:
+        if mode.trace is not None:
+            mode.trace.seen(before)
+        gradient = wrap(ADD(before.node, gradient.node), create_graph)
     target.grad = gradient
     wait_for(gradient)
+
+
+def _through_hooks(tensor: Tensor, node: Node) -> Node:
+    """A gradient that arrives at a tensor, after the hooks of a leaf; others have theirs in the graph."""
+    if tensor._hooks and tensor.is_leaf:
+        for hook in list(tensor._hooks.values()):
+            changed = hook(wrap(node, False))
+            node = node if changed is None else changed.node
+    return node
 
 
 def grad(
@@ -136,8 +156,17 @@ def grad(
     for target in targets:
         if not target._requires_grad:
             raise GradientError(f"an input of shape {show(target.shape)} does not require gradients")
-    roots, wanted = [t.node for t in tensors], [t.node for t in targets]
+    roots = [t.node for t in tensors]
+    places = _places(targets, roots)
+    wanted = [n for _, n in places]
     found = _with_zeros(autodiff.gradient(roots, _seed_nodes(tensors, grad_outputs), wanted), roots, wanted)
+    for (tensor, _), more in zip(places[len(targets) :], found[len(targets) :], strict=True):
+        i = next(i for i, t in enumerate(targets) if t is tensor)
+        if more is not None:
+            before = found[i]
+            found[i] = more if before is None else ADD(before, more)
+    del found[len(targets) :]
+    found = [node if node is None else _through_hooks(t, node) for t, node in zip(targets, found, strict=True)]
     results: list[Tensor | None] = []
     for target, node in zip(targets, found, strict=True):
         if node is None and (materialize_grads or target is None):
@@ -182,16 +211,19 @@ def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Remo
     """Call a function with the gradient of this tensor whenever it is computed; what it returns replaces the gradient."""
     if not self._requires_grad:
         raise GradientError("register_hook: this tensor does not require gradients")
+    if mode.trace is not None and not mode.trace.is_own(self):
+        mode.trace.run_lazily("it registers a hook on a tensor from outside")
+        return RemovableHandle({0: hook}, 0)
     if self._hooks is None:
         self._hooks = {}
         if not self.is_leaf:
-            self._node = _hooked(self.node, self._hooks)
+            self._node = hooked(self.node, self._hooks)
     number = max(self._hooks, default=-1) + 1
     self._hooks[number] = hook
     return RemovableHandle(self._hooks, number)
 
 
-def _hooked(node: Node, hooks: dict[int, Any]) -> Node:
+def hooked(node: Node, hooks: dict[int, Any]) -> Node:
     def rule(g: Node) -> list[Node]:
         gradient = wrap(g, False)
         for hook in list(hooks.values()):

@@ -11,9 +11,9 @@ from typing import Any
 
 import onegraph.frontend.state as state
 from onegraph.errors import TraceError
-from onegraph.frontend.function import Trace
 from onegraph.frontend.state import take_waiting, tracing
 from onegraph.frontend.tensor import Tensor, realize_tensors, wrap
+from onegraph.frontend.trace import Trace
 from onegraph.ir.graph import Graph
 from onegraph.ir.node import Node, input_node
 from onegraph.ir.traverse import substitute, topological
@@ -51,7 +51,7 @@ def capture(
     """
     realize_tensors(take_waiting())
     trace = Trace()
-    before = state.recorded
+    before = state.mode.recorded
     try:
         with state.enable_grad(), tracing(trace):
             results = function([wrap(node, False) for node in inputs])
@@ -60,11 +60,11 @@ def capture(
         return _close(trace, inputs, outputs, name)
     finally:
         trace.restore()
-        state.recorded = before
+        state.mode.recorded = before
 
 
 def _check_pure(trace: Trace) -> None:
-    written = [tensor for tensor, node in trace.changed.values() if id(tensor) in trace.outside]
+    written = [b.tensor for b in trace.changed.values() if not trace.is_own(b.tensor)]
     written += [tensor for tensor, _ in trace.gradients.values()]
     if written:
         shape = list(written[0].shape)

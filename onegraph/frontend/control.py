@@ -32,8 +32,29 @@ class Body:
         if self.outer is not None:
             self.outer.seen(tensor)
 
-    def written(self, tensor: Tensor, before: Node) -> None:
+    def is_own(self, tensor: Tensor) -> bool:
+        """Whether a tensor was made inside the body."""
+        return tensor._made_in == self.number_of_trace
+
+    def data_set(self, tensor: Tensor, value: Tensor) -> None:
+        """Note `tensor.data = value`."""
+        self.seen(tensor)
+        self.seen(value)
+        self.written(tensor)
+
+    def run_lazily(self, reason: str) -> None:
+        """Refuse what a graph cannot do."""
+        raise TraceError(f"a branch or a loop body cannot do this: {reason}")
+
+    def made(self, tensor: Tensor) -> None:
+        """Note a tensor that is made from data."""
+        tensor._made_in = self.number_of_trace
+        if self.outer is not None:
+            self.outer.made(tensor)
+
+    def written(self, tensor: Tensor) -> None:
         """Refuse writing to tensors from outside: the body would leave a value that exists only inside."""
+        before = tensor._node
         if type(before.value) is Buffer or before.op == "input":
             raise TraceError(
                 "a branch or a loop body writes to a tensor from outside",
@@ -45,9 +66,14 @@ class Body:
         if self.outer is not None:
             self.outer.called(module)
 
-    def gradient_written(self, tensor: Tensor, added: bool = False) -> NoReturn:
+    def gradient_written(self, tensor: Tensor) -> NoReturn:
         """Refuse backward inside a body."""
         raise TraceError("backward() was called inside a branch or a loop body", hint="use og.autograd.grad there")
+
+    def gradient_read(self, tensor: Tensor) -> None:
+        """Note that a tensor's `.grad` is read."""
+        if self.outer is not None:
+            self.outer.gradient_read(tensor)
 
     def random_stream(self, generator: Any) -> tuple[Node, int]:
         """A key for random numbers drawn in the body (the same at every step of a loop)."""

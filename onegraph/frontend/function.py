@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,112 +24,16 @@ import onegraph.frontend.state as state
 from onegraph.backends.contract import Buffer
 from onegraph.config import settings
 from onegraph.errors import ArgumentTypeError, TraceError
-from onegraph.frontend.state import leaves, mode, take_waiting, tracing
+from onegraph.frontend.state import leaves, mode, no_grad, take_waiting, tracing
 from onegraph.frontend.tensor import Tensor, realize_tensors, wrap_buffer
-from onegraph.ir.dtype import DType, int64
+from onegraph.frontend.trace import Trace
+from onegraph.ir.dtype import int64
 from onegraph.ir.graph import Graph
 from onegraph.ir.node import EMPTY, Node, input_node
 from onegraph.ir.traverse import substitute, topological
 from onegraph.passes.pipeline import Pass, optimize
 from onegraph.runtime.plan import Plan, plan_for
 from onegraph.runtime.realize import scalar_buffer
-
-_traces = itertools.count()
-
-
-class Trace:
-    """What happens while a function is traced."""
-
-    def __init__(self) -> None:
-        self.number_of_trace: int | None = next(_traces)
-        self.outside: dict[int, tuple[Tensor, Node]] = {}
-        """Tensors from outside that are read: the tensor, and the node that it had at first."""
-        self.owners: dict[Node, Tensor] = {}
-        """The tensor that each such node stands for."""
-        self.modes: dict[int, tuple[Any, bool]] = {}
-        """Modules called: the module, and whether it was in training mode."""
-        self.changed: dict[int, tuple[Tensor, Node]] = {}
-        """Tensors from outside that are written: the tensor, and the node that it had before."""
-        self.gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
-        """Tensors from outside whose `.grad` is written, and the `.grad` they had."""
-        self.added: list[tuple[Tensor, Node | None]] = []
-        """Those whose `.grad` from before the call is added to, and its node: read anew at each call."""
-        self.random: dict[int, tuple[Any, Node, int]] = {}
-        """Generators used: the generator, the node of its key, and the number of streams used."""
-        self.numbers: list[tuple[Node, Callable[[], float]]] = []
-        """Numbers that are read anew at each call, such as a learning rate."""
-
-    def seen(self, tensor: Tensor) -> None:
-        """Note a tensor that an operation reads; one from outside is captured."""
-        if tensor._view is not None:
-            self.seen(tensor._view.base)
-        key = id(tensor)
-        if key in self.outside:
-            return
-        node = tensor.node
-        if type(node.value) is Buffer:
-            if node in self.owners and self.owners[node] is not tensor:  # two tensors with one value are two inputs
-                node = tensor._node = Node("input", (), EMPTY, node.shape, node.dtype, None, node.value)
-            self.owners[node] = tensor
-            self.outside[key] = (tensor, node)
-        elif tensor._made_in == self.number_of_trace:
-            return  # computed in this trace, if only from tensors that are captured
-        elif node.value is None and node.op != "input" and key not in self.changed and not tensor._traced():
-            realize_tensors([tensor])  # pending work from before the trace: its value is what is captured
-            tensor._settle()  # type: ignore[attr-defined]
-            self.outside[key] = (tensor, tensor._node)
-
-    def called(self, module: Any) -> None:
-        """Note a module that is called: its mode decides what is recorded."""
-        self.modes.setdefault(id(module), (module, module.training))
-
-    def written(self, tensor: Tensor, before: Node) -> None:
-        """Note a tensor that is written in place."""
-        self.changed.setdefault(id(tensor), (tensor, before))
-
-    def gradient_written(self, tensor: Tensor, added: bool = False) -> None:
-        """Note a tensor whose `.grad` is written, or added to."""
-        if added and id(tensor) not in self.gradients:
-            self.added.append((tensor, None if tensor.grad is None else tensor.grad.node))
-        self.gradients.setdefault(id(tensor), (tensor, tensor.grad))
-
-    def random_stream(self, generator: Any) -> tuple[Node, int]:
-        """The node of a generator's key, and how many streams were used before."""
-        key = id(generator)
-        if key not in self.random:
-            self.random[key] = (generator, input_node((2,), int64, "random key"), 0)
-        generator, node, used = self.random[key]
-        self.random[key] = (generator, node, used + 1)
-        return node, used
-
-    def number(self, read: Callable[[], float], dtype: DType) -> Node:
-        """A number that is read anew at each call."""
-        node = input_node((), dtype)
-        self.numbers.append((node, read))
-        return node
-
-    def restore(self) -> None:
-        """Leave the tensors from outside as they were before the trace."""
-        for tensor, node in self.changed.values():
-            if leaves.get(tensor._node) is tensor:
-                leaves.pop(tensor._node, None)
-                leaves[node] = tensor
-            tensor._node = node
-        for tensor, gradient in self.gradients.values():
-            tensor.grad = gradient
-        take_waiting()
-
-
-def changing_number(read: Callable[[], float], dtype: DType) -> Node:
-    """A number that may be another at each step, as an argument of the plan: nothing recompiles when it changes.
-
-    Args:
-        read: gives the present value.
-        dtype: of the node.
-    """
-    if mode.trace is not None:
-        return mode.trace.number(read, dtype)
-    return Node("input", (), EMPTY, (), dtype, None, read())
 
 
 def flatten(value: Any, leaves_: list[Any]) -> Any:
@@ -222,6 +125,23 @@ class Lowered:
         return plan_for(self.traced.graph)
 
 
+class _Place(NamedTuple):
+    """Where a tensor is found at each call: a captured one, an argument by its number, or the `.grad` of either."""
+
+    tensor: Tensor | None
+    argument: int = -1
+    gradient: bool = False
+
+    def owner(self, arguments: Sequence[Tensor]) -> Tensor:
+        """The tensor, or the one whose `.grad` it is."""
+        return arguments[self.argument] if self.tensor is None else self.tensor
+
+    def find(self, arguments: Sequence[Tensor]) -> Any:
+        """The tensor."""
+        owner = self.owner(arguments)
+        return owner._grad if self.gradient else owner
+
+
 class _Call:
     """How one traced signature is run: what goes in, what comes out, and what is written back."""
 
@@ -229,8 +149,14 @@ class _Call:
         realize_tensors([*take_waiting(), *tensors])
         trace = Trace()
         arguments = [_argument(t) for t in tensors]
+        self.places = {id(a): _Place(None, i) for i, a in enumerate(arguments)}
         self.argument_nodes = [a._node for a in arguments]
-        before = state.recorded
+        for i, a in enumerate(arguments):
+            if a._grad is not None:
+                self.places[id(a._grad)] = _Place(None, i, True)
+                self.argument_nodes.append(a._grad._node)
+        self.argument_gradients = [i for i, a in enumerate(arguments) if a._grad is not None]
+        before = state.mode.recorded
         args, kwargs = unflatten(structure, iter(arguments))
         try:
             with tracing(trace):
@@ -240,31 +166,58 @@ class _Call:
             self._collect(trace, found)
         finally:
             trace.restore()
-            state.recorded = before
+            state.mode.recorded = before
         self.plan: Plan | None = None
 
     def _collect(self, trace: Trace, results: list[Tensor]) -> None:
-        self.results_require_grad = [t._requires_grad for t in results]
-        self.written = [(t, t.node) for t, _ in trace.changed.values() if not _is_own(t, trace)]
-        self.gradients = [(t, t.grad) for t, _ in trace.gradients.values()]
-        outputs = [t.node for t in results]
-        outputs += [node for _, node in self.written]
-        outputs += [g.node for _, g in self.gradients if g is not None]
-        self.captured = list(trace.outside.values())
+        changed = [b.tensor for b in trace.changed.values() if not trace.is_own(b.tensor)]
+        gradients = [t for t, _ in trace.gradients.values()]
+        known_gradients = [t._grad for t in gradients if t._grad is not None]
+        self.modes = list(trace.modes.values())
+        self.needs_gradients = [(self._place(t, trace), g is None) for t, g in trace.gradients_read.values()]
+        self.captured_as: list[tuple[Tensor, Any, Any, bool]] = []
+        self.lazily = trace.lazily is not None or (
+            (mode.gradients and any(t._requires_grad for t in results + known_gradients))
+            or any(t._requires_grad and not t.is_leaf for t in changed)
+        )
+        if self.lazily:
+            return
+        self.written = [(self._place(t, trace), t.node) for t in changed]
+        self.gradients = [(self._place(t, trace), None if t._grad is None else t._grad.node) for t in gradients]
+        outputs = [t.node for t in results] + [node for _, node in self.written]
+        outputs += [node for _, node in self.gradients if node is not None]
+        self.count = len(results)
         self.random = list(trace.random.values())
         self.numbers = trace.numbers
-        self.modes = list(trace.modes.values())
-        self.added = trace.added
-        self.old_gradients = [(t, n) for t, n in trace.added if n is not None and n not in trace.owners]
-        inputs, known = list(self.argument_nodes), {}
-        for tensor, node in self.captured + self.old_gradients:
-            if node not in known and node not in self.argument_nodes:
-                known[node] = input_node(node.shape, node.dtype, tensor.name)
-        self.captured = [(t, n) for t, n in self.captured if n in known]
-        inputs += [known[n] for _, n in self.captured + self.old_gradients]
+        captured = list(trace.outside.values())
+        known = {node: input_node(node.shape, node.dtype, tensor.name) for tensor, node in captured}
+        self.captured = [self._place(t, trace) for t, _ in captured]
+        inputs = [*self.argument_nodes, *known.values()]
         inputs += [n for _, n, _ in self.random] + [n for n, _ in self.numbers]
-        self._check_leaks(outputs, {*self.argument_nodes, *known, *inputs})
+        self._check_leaks(outputs, {*known, *inputs})
         self.graph = Graph(inputs, substitute(outputs, known), "function")
+        self._note_captured(trace)
+
+    def _note_captured(self, trace: Trace) -> None:
+        """What must be as it was when the function was traced, and what may not be an argument as well."""
+        before = {id(b.tensor): b.requires_grad for b in trace.changed.values()}
+        for tensor, node in trace.outside.values():
+            requires_grad = before.get(id(tensor), tensor._requires_grad)
+            self.captured_as.append((tensor, node.shape, node.dtype, requires_grad))
+        gradients = [p for p, _ in self.gradients] + [p for p, _ in self.needs_gradients]
+        self.touched = [p for p, _ in self.written] + gradients
+        self.touched_arguments = [p.argument for p in self.touched if p.tensor is None]
+        self.roots = {id(_root(t)) for t, _ in trace.outside.values()}
+        self.touched_roots = {id(_root(p.tensor)) for p in self.touched if p.tensor is not None}
+
+    def _place(self, tensor: Tensor, trace: Trace) -> _Place:
+        place = self.places.get(id(tensor))
+        if place is not None:
+            return place
+        owner = trace.gradient_owners.get(id(tensor))
+        if owner is None:
+            return _Place(tensor)
+        return self.places[id(owner)]._replace(gradient=True) if id(owner) in self.places else _Place(owner, -1, True)
 
     def _check_leaks(self, outputs: Sequence[Node], allowed: set[Node]) -> None:
         for node in topological(outputs, stop=lambda n: n in allowed):
@@ -274,47 +227,71 @@ class _Call:
                     hint="do not keep tensors of a traced function for later",
                 )
 
-    def fits(self) -> bool:
-        """Whether modules are in the modes of the trace, and gradients are there that were there."""
-        return all(m.training == training for m, training in self.modes) and all(
-            (t.grad is None) == (n is None) for t, n in self.added
+    def fits(self, tensors: Sequence[Tensor]) -> bool:
+        """Whether modules, captured tensors and gradients are as they were when the function was traced."""
+        return (
+            all(m.training == training for m, training in self.modes)
+            and all((p.owner(tensors)._grad is None) == missing for p, missing in self.needs_gradients)
+            and all(
+                t._requires_grad == requires_grad and t._node.shape == shape and t._node.dtype is dtype
+                for t, shape, dtype, requires_grad in self.captured_as
+            )
         )
+
+    def is_aliased(self, tensors: Sequence[Tensor]) -> bool:
+        """Whether something that is written is seen through two arguments, or an argument and a captured tensor."""
+        if not self.touched:
+            return False
+        roots = [id(_root(t)) for t in tensors]
+        if any(r in self.touched_roots for r in roots):
+            return True
+        return any(roots[i] in self.roots or roots.count(roots[i]) > 1 for i in self.touched_arguments)
 
     def run(self, tensors: Sequence[Tensor]) -> Any:
         waiting = take_waiting()
-        captured: list[Any] = [t for t, _ in self.captured] + [t.grad for t, _ in self.old_gradients]
-        missing = [t for t in (*tensors, *captured) if type(t.node.value) is not Buffer]
+        read = [*tensors, *[tensors[i]._grad for i in self.argument_gradients]]
+        read += [p.find(tensors) for p in self.captured]
+        missing = [t for t in read if type(t.node.value) is not Buffer]
         if waiting or missing:
             realize_tensors([*waiting, *missing])
         if self.plan is None:
             self.plan = plan_for(self.graph)
-        buffers = [t.node.value for t in tensors]
-        buffers += [t.node.value for t in captured]
+        buffers = [t.node.value for t in read]
         for generator, _, streams in self.random:
             buffers.append(Buffer(np.array(generator.advance(streams), np.int64), int64))
-        buffers += [scalar_buffer(read(), node.dtype) for node, read in self.numbers]
+        buffers += [scalar_buffer(number(), node.dtype) for node, number in self.numbers]
         values = self.plan.run(buffers)
-        count = len(self.results_require_grad)
-        self._write_back(values[count:])
-        return unflatten(self.structure, iter([wrap_buffer(b) for b in values[:count]]))
+        self._write_back(tensors, values[self.count :])
+        return unflatten(self.structure, iter([wrap_buffer(b) for b in values[: self.count]]))
 
-    def _write_back(self, values: Sequence[Buffer]) -> None:
-        for (tensor, _), buffer in zip(self.written, values, strict=False):
+    def _write_back(self, tensors: Sequence[Tensor], values: Sequence[Buffer]) -> None:
+        targets = [place.find(tensors) for place, _ in self.written]
+        for (place, _), tensor, buffer in zip(self.written, targets, values, strict=False):
             node = Node("input", (), EMPTY, buffer.shape, buffer.dtype, None, buffer)
-            tensor._replace(node, tensor._requires_grad and tensor.is_leaf)
-        position = len(self.written)
-        for tensor, gradient in self.gradients:
-            if gradient is None:
-                tensor.grad = None
+            if place.tensor is None and tensor._view is not None and node.shape == tensor._node.shape:
+                with no_grad():
+                    tensor._assign(node)
             else:
-                tensor.grad = wrap_buffer(values[position])
-                position += 1
+                tensor._replace(node, tensor._requires_grad and tensor.is_leaf)
+        position = len(self.written)
+        for place, node in self.gradients:
+            owner = place.owner(tensors)
+            owner._grad = None if node is None else wrap_buffer(values[position])
+            position += node is not None
 
 
-def _is_own(tensor: Tensor, trace: Trace) -> bool:
-    """Whether a tensor was made inside the trace (its value before it was written did not exist outside)."""
-    _, before = trace.changed[id(tensor)]
-    return type(before.value) is not Buffer
+def _root(tensor: Tensor) -> Tensor:
+    while tensor._view is not None:
+        tensor = tensor._view.base
+    return tensor
+
+
+def _kind(tensor: Tensor) -> Any:
+    """What of an argument decides which trace fits."""
+    grad = tensor._grad
+    node = tensor._node
+    kind = (node.shape, node.dtype, tensor._requires_grad, tensor._requires_grad and tensor.is_leaf)
+    return kind if grad is None else (*kind, grad._node.shape, grad._node.dtype)
 
 
 def _argument(tensor: Tensor) -> Tensor:
@@ -323,6 +300,8 @@ def _argument(tensor: Tensor) -> Tensor:
     if tensor._requires_grad:
         argument._requires_grad = True
         leaves[argument._node] = argument
+    if tensor._grad is not None:
+        argument._grad = _argument(tensor._grad)
     return argument
 
 
@@ -354,7 +333,7 @@ class Function:
         structure = (tuple, (flatten(args, tensors), flatten(kwargs, tensors)))
         signature = (
             _signature(structure),
-            tuple([(t._node.shape, t._node.dtype, t._requires_grad) for t in tensors]),
+            tuple([_kind(t) for t in tensors]),
             mode.gradients,
             settings.backend,
         )
@@ -363,7 +342,7 @@ class Function:
     def _call_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[_Call, list[Tensor]]:
         structure, tensors, signature = self._prepare(args, kwargs)
         known = self._calls.get(signature, [])
-        call = next((c for c in known if c.fits()), None)
+        call = next((c for c in known if c.fits(tensors)), None)
         if call is None:
             with self._lock:
                 call = _Call(self.function, tensors, structure)
@@ -376,8 +355,8 @@ class Function:
         if mode.trace is not None or settings.eager:
             return self.function(*args, **kwargs)  # part of the outer trace
         call, tensors = self._call_for(args, kwargs)
-        if mode.gradients and any(call.results_require_grad):
-            return self.function(*args, **kwargs)  # the caller may differentiate: record it lazily
+        if call.lazily or call.is_aliased(tensors):
+            return self.function(*args, **kwargs)  # the caller may differentiate, or a plan cannot do it: record it
         return call.run(tensors)
 
     def trace(self, *args: Any, **kwargs: Any) -> Traced:

@@ -35,11 +35,12 @@ class _Unwrapper:
     def one(self, value: Any) -> Any:
         """A node for a tensor, deep inside lists, tuples and dicts too; other values as they are."""
         if isinstance(value, Tensor):
-            if value._requires_grad:
-                self.requires_grad = True
             if mode.trace is not None:
                 mode.trace.seen(value)
-            return value._node if value._view is None else value.node
+            node = value._node if value._view is None else value.node
+            if value._requires_grad:
+                self.requires_grad = True
+            return node
         kind = type(value)
         if kind is list or kind is tuple:
             for v in value:
@@ -106,9 +107,9 @@ def make_function(entry: Public) -> Callable[..., Any]:
             if type(a) in _PLAIN:
                 nodes.append(a)
             elif isinstance(a, Tensor):
-                if a._requires_grad:
-                    requires_grad = True
                 nodes.append(a._node if a._view is None else a.node)
+                if a._requires_grad:  # known once the node is: a view follows its base
+                    requires_grad = True
             else:
                 return general(*args)
         if may_lift and len(nodes) == 2:
@@ -116,10 +117,10 @@ def make_function(entry: Public) -> Callable[..., Any]:
         result = function(*nodes)
         if type(result) is not Node:
             tensors = wrap_result(result, requires_grad)
-            return follow(args, {}, tensors, function) if views else tensors
+            return follow(args[0], nodes[1:], {}, tensors, function) if views else tensors
         tensor = wrap(result, requires_grad)
         if views and isinstance(args[0], Tensor):
-            rest = args[1:]
+            rest = nodes[1:]
             tensor._view = View(args[0], lambda node: function(node, *rest))
         return tensor
 
@@ -149,7 +150,7 @@ def _make_general(entry: Public) -> Callable[..., Any]:
             _lift_numbers(nodes)
         tensors = wrap_result(function(*nodes, **keywords), unwrap.requires_grad)
         if entry.view:
-            tensors = follow(args, kwargs, tensors, function)
+            tensors = follow(args[0] if args else kwargs.get("input"), nodes[1:], keywords, tensors, function)
         if requires_grad:
             tensors.requires_grad_(True)
         return tensors if out is None else _write_out(out, tensors)
@@ -165,13 +166,18 @@ def _lift_numbers(nodes: list[Any]) -> None:
         nodes[0] = lift(a, b)
 
 
-def follow(args: Any, kwargs: dict[str, Any], result: Any, function: Callable[..., Any]) -> Any:
-    """Let the results of a movement follow their first argument, as PyTorch's views do."""
-    keywords = dict(kwargs)
-    base = args[0] if args else keywords.pop("input", None)
+def follow(base: Any, rest: Any, keywords: dict[str, Any], result: Any, function: Callable[..., Any]) -> Any:
+    """Let the results of a movement follow their first argument, as PyTorch's views do.
+
+    Args:
+        base: the first argument.
+        rest, keywords: the others, with nodes in place of tensors.
+        result: the tensors that it gave.
+        function: the movement, on nodes.
+    """
     if not isinstance(base, Tensor):
         return result
-    rest = args[1:]
+    keywords = {k: v for k, v in keywords.items() if k != "input"}
     if isinstance(result, Tensor):
         return make_view(base, result, lambda node: function(node, *rest, **keywords))
     for i, part in enumerate(result):
@@ -212,9 +218,7 @@ def assign(target: Tensor, result: Tensor) -> Tensor:
     node = result._node
     if node.dtype is not target.dtype and category(node.dtype) > category(target.dtype):
         raise DTypeError(f"in-place: a {node.dtype.name} result cannot be written into a {target.dtype.name} tensor")
-    target._assign(node)
-    if result._requires_grad and not target._requires_grad:
-        target._requires_grad = True
+    target._assign(node, result._requires_grad)
     return target
 
 

@@ -163,9 +163,7 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
         nodes = index.node  # one value through a mask: the shape is static, so the mask need not be looked at
     else:
         nodes = _slice_bounds(index_nodes(index))
-    self._assign(subscript.set_item(self.node, nodes, written))
-    if requires_grad and mode.gradients:
-        self._requires_grad = True
+    self._assign(subscript.set_item(self.node, nodes, written), requires_grad)
 
 
 def install() -> None:

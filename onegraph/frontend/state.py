@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import threading
 import weakref
@@ -13,8 +14,8 @@ from onegraph.ir.node import Node
 
 if TYPE_CHECKING:
     from onegraph.frontend.control import Body
-    from onegraph.frontend.function import Trace
     from onegraph.frontend.tensor import Tensor
+    from onegraph.frontend.trace import Trace
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,30 +27,63 @@ class Mode(threading.local):
     """Whether operations on tensors that require gradients give tensors that do."""
     trace: Trace | Body | None = None
     """The function that is being traced, if any."""
+    recorded: int = 0
+    """Operations recorded since something was last computed."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[int, weakref.ref[Tensor]] = {}
+        """Tensors whose value must be computed with the next plan: written in place, gradients, losses after backward."""
 
 
 mode = Mode()
 
+
+class FormerLeaves:
+    """Tensors by nodes, both held weakly."""
+
+    def __init__(self) -> None:
+        self._tensors: weakref.WeakKeyDictionary[Node, weakref.ref[Tensor]] = weakref.WeakKeyDictionary()
+
+    def __setitem__(self, node: Node, tensor: Tensor) -> None:
+        self._tensors[node] = weakref.ref(tensor)
+
+    def get(self, node: Node) -> Tensor | None:
+        """The tensor that a node stood for."""
+        found = self._tensors.get(node)
+        return None if found is None else found()
+
+    def forget(self, node: Node) -> None:
+        """A node stands for its tensor again."""
+        self._tensors.pop(node, None)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+
 leaves: weakref.WeakValueDictionary[Node, Tensor] = weakref.WeakValueDictionary()
 """Tensors that collect gradients, by the node that stands for them."""
 
-_waiting: dict[int, weakref.ref[Tensor]] = {}
-"""Tensors whose value must be computed with the next plan: written in place, gradients, losses after backward."""
+former_leaves: FormerLeaves = FormerLeaves()
+"""Nodes that stood for such a tensor before it was written: a gradient that arrives there is the tensor's too."""
 
-recorded = 0
-"""Operations recorded since something was last computed."""
+
+def leaf_of(node: Node) -> Tensor | None:
+    """The tensor that collects the gradients which arrive at a node."""
+    tensor = leaves.get(node)
+    return former_leaves.get(node) if tensor is None else tensor
 
 
 def wait_for(tensor: Tensor) -> None:
     """Compute this tensor with the next plan, whatever is looked at then."""
-    _waiting.pop(id(tensor), None)  # a dead tensor's place is not taken over: the order is that of the calls alone
-    _waiting[id(tensor)] = weakref.ref(tensor)
+    waiting = mode.waiting
+    waiting.pop(id(tensor), None)  # a dead tensor's place is not taken over: the order is that of the calls alone
+    waiting[id(tensor)] = weakref.ref(tensor)
 
 
 def take_waiting() -> list[Tensor]:
     """The tensors that wait and are still alive; they wait no longer."""
-    found = [t for t in (r() for r in _waiting.values()) if t is not None]
-    _waiting.clear()
+    found = [t for t in (r() for r in mode.waiting.values()) if t is not None]
+    mode.waiting.clear()
     return found
 
 
@@ -69,6 +103,11 @@ class _GradientMode(contextlib.ContextDecorator):
             with type(self)():
                 return self.function(*args, **kwargs)
         return super().__call__(*args, **kwargs)
+
+    def _recreate_cm(self) -> _GradientMode:  # a decorated function may run in several threads at once
+        again = copy.copy(self)
+        again.before = []
+        return again
 
     def __enter__(self) -> None:
         self.before.append(mode.gradients)

@@ -6,18 +6,19 @@ The methods that are plain operations are generated from the table of public fun
 
 from __future__ import annotations
 
+import contextlib
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import onegraph.frontend.state as state
 from onegraph.backends.contract import Buffer
 from onegraph.config import settings
 from onegraph.errors import ArgumentTypeError, DTypeError, GradientError, ShapeError, TraceError
 from onegraph.frontend.arrays import array_from_data
 from onegraph.frontend.device import Device, Size
-from onegraph.frontend.state import leaves, mode, take_waiting, wait_for
+from onegraph.frontend.state import former_leaves, leaves, mode, no_grad, take_waiting, wait_for
 from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import (
     DType,
@@ -28,6 +29,7 @@ from onegraph.ir.dtype import (
 )
 from onegraph.ir.node import EMPTY, Node
 from onegraph.ops.cast import cast
+from onegraph.ops.custom import with_gradient
 from onegraph.ops.elementwise import DETACH
 from onegraph.ops.movement import full
 from onegraph.ops.shapes import show
@@ -38,12 +40,39 @@ from onegraph.runtime.realize import HOW_TO_TRACE, NOT_TRACED, realize
 class View:
     """How a tensor follows another: it is `function` of the base's node, and writing to it writes to the base."""
 
-    __slots__ = ("base", "function", "version")
+    __slots__ = ("detached", "first_base", "follows", "function", "storage", "version")
 
-    def __init__(self, base: Tensor, function: Callable[[Node], Node]) -> None:
-        self.base = base
+    def __init__(self, base: Tensor, function: Callable[[Node], Node], detached: bool = False) -> None:
+        self.detached = detached or not mode.gradients
+        self.follows = not base._requires_grad
+        self.first_base = base
         self.function = function
         self.version = base._version
+        storage = base.storage_of_views()
+        if storage is None:
+            storage = Storage()
+            base._storage = weakref.ref(storage)
+        self.storage = storage
+
+    @property
+    def base(self) -> Tensor:
+        """The tensor that is followed."""
+        left = self.storage.left_to
+        return self.first_base if left is None else left
+
+
+class Storage:
+    """What a tensor shares with its views, until `tensor.data = other` lets it go: they then follow `left_to`."""
+
+    __slots__ = ("__weakref__", "left_to")
+
+    def __init__(self) -> None:
+        self.left_to: Tensor | None = None
+
+
+def same_node(node: Node) -> Node:
+    """What a tensor that shows all of its base is of the base."""
+    return node
 
 
 class Tensor:
@@ -61,12 +90,13 @@ class Tensor:
     # Class-level defaults keep the making of a tensor cheap.
     _requires_grad = False
     _view: View | None = None
+    _storage: weakref.ref[Storage] | None = None
     _version = 0
     _freed = False
     _made_in: int | None = None  # the number of the trace that recorded it
     _retains_grad = False
     _hooks: dict[int, Callable[[Tensor], Tensor | None]] | None = None
-    grad: Tensor | None = None
+    _grad: Tensor | None = None
     name: str | None = None
 
     if TYPE_CHECKING:  # what generate.py, operators.py and convert.py add, as far as a type checker cares
@@ -126,8 +156,22 @@ class Tensor:
         if view is not None:
             base_node = view.base.node
             if view.version != view.base._version:
-                self._node = view.function(base_node)
-                view.version = view.base._version
+                node = view.function(base_node)
+                base = view.base
+                view.version = base._version
+                leaf = self._requires_grad and leaves.get(self._node) is self
+                if view.detached:
+                    node = DETACH(node) if base._requires_grad else node
+                elif (base._requires_grad or view.follows) and not leaf and node.dtype.is_floating_point:
+                    self._requires_grad = base._requires_grad  # since it was made with gradients on
+                if leaf:
+                    self._become_leaf(node)
+                elif self._hooks is not None:
+                    from onegraph.frontend.autograd import hooked
+
+                    self._node = hooked(node, self._hooks)
+                else:
+                    self._node = node
                 self._version += 1  # views of this view follow
         return self._node
 
@@ -164,11 +208,37 @@ class Tensor:
     @property
     def requires_grad(self) -> bool:
         """Whether `backward` computes a gradient for this tensor, or for something it was computed from."""
+        if self._view is not None:
+            self.node  # noqa: B018  a view follows its base
         return self._requires_grad
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
         self.requires_grad_(wanted)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` has added up for this tensor, or None."""
+        if mode.trace is not None:
+            mode.trace.gradient_read(self)
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise ArgumentTypeError(f"a gradient is a tensor or None, got {type(value).__name__}")
+            if value._node.shape != self._node.shape:
+                raise ShapeError(
+                    f"a gradient of shape {show(value.shape)} was set for a tensor of shape {show(self.shape)}"
+                )
+        if mode.trace is not None:
+            mode.trace.gradient_written(self)
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Start (or stop) collecting gradients for this tensor, in `.grad`.
@@ -182,9 +252,12 @@ class Tensor:
                 f"only floating tensors can require gradients, this one is {self.dtype.name} {show(self.shape)}",
                 hint="convert it first: x.float().requires_grad_()",
             )
+        if bool(requires_grad) != self._requires_grad and mode.trace is not None:
+            self._change_outside("requires_grad_()")
         if requires_grad and not self._requires_grad:
-            self._requires_grad = True
             self._become_leaf(self.node)
+            self._requires_grad = True
+            self._version += 1  # views are told
         elif not requires_grad and self._requires_grad:
             if not self.is_leaf:
                 raise GradientError(
@@ -193,11 +266,20 @@ class Tensor:
                 )
             leaves.pop(self._node, None)
             self._requires_grad = False
+            self._version += 1
         return self
+
+    def _change_outside(self, what: str) -> None:
+        """Note a change to a tensor from outside of the trace that a plan cannot make."""
+        trace = mode.trace
+        if trace is not None and not trace.is_own(self):
+            trace.written(self)
+            trace.run_lazily(f"it calls {what} on a tensor from outside")
 
     def _become_leaf(self, node: Node) -> None:
         """Stand for a value from which no gradient flows on; a node of its own marks the tensor."""
-        leaves.pop(self._node, None)
+        if leaves.get(self._node) is self:
+            former_leaves[self._node] = leaves.pop(self._node)
         value = node.value
         if type(value) is Buffer:
             self._node = Node("input", (), EMPTY, node.shape, node.dtype, None, value)
@@ -205,8 +287,8 @@ class Tensor:
             self._node = DETACH(node)
         leaves[self._node] = self
 
-    def _assign(self, node: Node) -> None:
-        """Replace the tensor's value, as every in-place operation does."""
+    def _assign(self, node: Node, requires_grad: bool = False) -> None:
+        """Replace the tensor's value, as every in-place operation does, by one that may require gradients."""
         before = self._node
         if node.shape != before.shape:
             raise ShapeError(
@@ -220,7 +302,10 @@ class Tensor:
                 hint="write it under `with og.no_grad():`",
             )
         if mode.trace is not None:
-            mode.trace.written(self, before)
+            mode.trace.seen(self)
+            mode.trace.written(self)
+        if requires_grad and mode.gradients and self.dtype.is_floating_point:
+            self._requires_grad = True
         if self._view is not None:
             from onegraph.frontend.views import write_through
 
@@ -231,11 +316,16 @@ class Tensor:
     def _replace(self, node: Node, leaf: bool) -> None:
         if leaf:
             self._become_leaf(node)
+        elif self._requires_grad and self._view is None and not mode.gradients:
+            self._node = with_gradient(node, [self._node], lambda g: [g])  # the value changes, its history does not
         else:
             self._node = node
         self._version += 1
-        if self._view is not None:
-            self._view.version = self._view.base._version
+        view = self._view
+        if view is not None:
+            # A view that was written under no_grad is a function of its base still.
+            stale = self._requires_grad and not leaf and not mode.gradients and not view.detached
+            view.version = -1 if stale else view.base._version
         if settings.eager:
             self._realize()
 
@@ -243,7 +333,9 @@ class Tensor:
         """Once the value is known, forget the graph that led to it, unless a gradient may still be asked for."""
         node = self._node
         if node.op == "constant" and type(node.value) is Buffer:  # shared by many: take a node of our own
-            self._node = Node("input", (), EMPTY, node.shape, node.dtype, None, Buffer(node.value.array.copy(), node.dtype))
+            self._node = Node(
+                "input", (), EMPTY, node.shape, node.dtype, None, Buffer(node.value.array.copy(), node.dtype)
+            )
             return
         if not node.inputs or type(node.value) is not Buffer:
             return
@@ -252,6 +344,11 @@ class Tensor:
             node.op, node.inputs, node.attributes = "input", (), EMPTY
         elif not self._requires_grad or self._freed:
             self._node = Node("input", (), EMPTY, node.shape, node.dtype, None, node.value)
+        view = self._view
+        if view is not None and view.function is same_node and view.version == view.base._version:
+            base = view.base
+            if base._node.inputs and not base._requires_grad and base.dtype is self.dtype:
+                base._node = Node("input", (), EMPTY, node.shape, node.dtype, None, node.value)
 
     # ---- values
 
@@ -369,7 +466,9 @@ class Tensor:
         copied = type(self).__new__(type(self))
         memo[id(self)] = copied
         extra = {
-            k: v for k, v in self.__dict__.items() if k not in ("_node", "_view", "_requires_grad", "grad", "_hooks")
+            k: v
+            for k, v in self.__dict__.items()
+            if k not in ("_node", "_view", "_storage", "_requires_grad", "_grad", "_hooks")
         }
         copied.__dict__.update(extra)
         copied._node = Node("input", (), EMPTY, self.node.shape, self.dtype, None, self._realize())
@@ -412,6 +511,8 @@ class Tensor:
     def detach_(self) -> Tensor:
         """Forget how the tensor was computed."""
         node = self.node
+        if mode.trace is not None:
+            self._change_outside("detach_()")
         leaves.pop(self._node, None)
         self._node = DETACH(node)
         self._requires_grad = False
@@ -422,13 +523,33 @@ class Tensor:
         """The tensor's storage without gradients; writing to it writes to the tensor."""
         return self.detach()
 
+    def _leave_storage(self) -> None:
+        """Let views of this tensor keep what they show, and go on without it."""
+        storage = self.storage_of_views()
+        if storage is None:
+            return
+        left = Tensor.__new__(Tensor)
+        left._node = DETACH(self.node) if self._requires_grad else self.node
+        left._view, left._version, left._storage = self._view, self._version, self._storage
+        storage.left_to, self._storage = left, None
+
+    def storage_of_views(self) -> Storage | None:
+        """What this tensor shares with its views, where it has any."""
+        return None if self._storage is None else self._storage()
+
     @data.setter
     def data(self, value: Tensor) -> None:
         leaf = self._requires_grad and self.is_leaf
+        if not isinstance(value, Tensor):
+            raise ArgumentTypeError(f"data is set to a tensor, got {type(value).__name__}")
         if mode.trace is not None:
-            mode.trace.written(self, self._node)
+            mode.trace.data_set(self, value)
+        self._leave_storage()
         self._view = None
-        self._replace(value.node, leaf)
+        with no_grad():
+            self._replace(value.node, leaf)
+        if leaf or not self._requires_grad:
+            self._view = View(value, same_node, detached=True)
         wait_for(self)
 
 
@@ -444,12 +565,12 @@ def wrap(node: Node, requires_grad: bool) -> Tensor:
         else:
             node = DETACH(node)
     tensor._node = node
-    state.recorded += 1
+    mode.recorded += 1
     if mode.trace is not None:
         tensor._made_in = mode.trace.number_of_trace
     elif settings.eager:
         realize_tensors([tensor])
-    elif state.recorded > settings.lazy_limit:
+    elif mode.recorded > settings.lazy_limit:
         realize_tensors([tensor])  # a loop that never looks at anything: keep its memory bounded
     return tensor
 
@@ -462,16 +583,39 @@ def realize_tensors(tensors: Sequence[Tensor]) -> None:
                 raise TraceError(NOT_TRACED, hint=HOW_TO_TRACE)
         realize([t.node for t in tensors])
         return
-    everything = [*tensors, *take_waiting()]
-    realize([t.node for t in everything])
-    state.recorded = 0
-    for tensor in everything:
+    waiting = take_waiting()
+    try:
+        _compute([*tensors, *waiting])
+    except Exception:
+        _compute_apart(tensors, waiting)
+        raise
+    except BaseException:  # interrupted: they wait again
+        for tensor in waiting:
+            wait_for(tensor)
+        raise
+
+
+def _compute(tensors: Sequence[Tensor]) -> None:
+    realize([t.node for t in tensors])
+    mode.recorded = 0
+    for tensor in tensors:
         tensor._settle()
+
+
+def _compute_apart(tensors: Sequence[Tensor], waiting: Sequence[Tensor]) -> None:
+    """After an error, compute what is not touched by it; the rest fails again when it is looked at, and only then."""
+    for group in (tensors, waiting):
+        if group and waiting:
+            with contextlib.suppress(Exception):
+                _compute(group)
 
 
 def tensor_from_array(array: np.ndarray[Any, Any], dtype: DType) -> Tensor:
     """A tensor that shares memory with an array in the host storage of its dtype."""
-    return wrap_buffer(current_backend().copy_in(array, dtype))
+    tensor = wrap_buffer(current_backend().copy_in(array, dtype))
+    if mode.trace is not None:
+        mode.trace.made(tensor)
+    return tensor
 
 
 def wrap_buffer(buffer: Buffer) -> Tensor:
@@ -483,10 +627,15 @@ def wrap_buffer(buffer: Buffer) -> Tensor:
 
 def _node_from_data(data: Any, dtype: Any) -> Node:
     if isinstance(data, Tensor):
+        if mode.trace is not None:
+            mode.trace.seen(data)
         node = data.node
         return DETACH(node) if dtype is None else cast(DETACH(node), as_dtype(dtype))
     array, kind = array_from_data(data, dtype)
-    return wrap_buffer(Buffer(array, kind))._node
+    tensor = wrap_buffer(Buffer(array, kind))
+    if mode.trace is not None:
+        mode.trace.made(tensor)
+    return tensor._node
 
 
 def _unpickle(kind: type[Tensor], array: np.ndarray[Any, Any], dtype: str, requires_grad: bool) -> Tensor:

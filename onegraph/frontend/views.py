@@ -12,7 +12,7 @@ from collections.abc import Callable
 from onegraph.autodiff import gradient
 from onegraph.errors import GradientError
 from onegraph.frontend.state import mode, wait_for
-from onegraph.frontend.tensor import Tensor, View
+from onegraph.frontend.tensor import Tensor, View, same_node
 from onegraph.ir.dtype import bool_
 from onegraph.ir.node import EMPTY, Node
 from onegraph.ir.traverse import rebuild, topological, with_inputs
@@ -32,17 +32,14 @@ def make_view(base: Tensor, result: Tensor, function: Callable[[Node], Node]) ->
 
 def alias(base: Tensor) -> Tensor:
     """A tensor with the same storage, without gradients."""
+    if mode.trace is not None:
+        mode.trace.seen(base)
     result = Tensor.__new__(Tensor)
     result._node = DETACH(base.node) if base._requires_grad else base.node
-    needs_detach = base._requires_grad
-    result._view = View(base, DETACH if needs_detach else _same)
+    result._view = View(base, same_node, detached=True)
     if mode.trace is not None:
         result._made_in = mode.trace.number_of_trace
     return result
-
-
-def _same(node: Node) -> Node:
-    return node
 
 
 def write_through(view: Tensor, value: Node) -> None:
@@ -57,7 +54,8 @@ def write_through(view: Tensor, value: Node) -> None:
         )
     node = _inverse(base.node, function, value)
     if mode.trace is not None:
-        mode.trace.written(base, base._node)
+        mode.trace.seen(base)
+        mode.trace.written(base)
     if base._view is not None:
         write_through(base, node)
     if view._requires_grad and not leaf:

@@ -10,6 +10,7 @@ Read next: `ir/graph.py` (closed graphs), `ir/traverse.py` (walking), `ops/recor
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn, TypeAlias
 
@@ -118,8 +119,8 @@ class Literal:
         return f"Literal({self.array.tolist()!r}, {self.dtype.short})"
 
 
-class Scopes:
-    """The names of the layers (or name scopes) that are being called, outermost first."""
+class Scopes(threading.local):
+    """The names of the layers (or name scopes) that this thread is calling, outermost first."""
 
     def __init__(self) -> None:
         self.path = ""

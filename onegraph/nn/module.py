@@ -472,12 +472,10 @@ class Module:
 def clear_gradients(tensors: Iterable[Tensor], set_to_none: bool) -> None:
     """Forget gradients, or fill them with zeros; noticed when it is traced."""
     for tensor in tensors:
-        if mode.trace is not None:
-            mode.trace.gradient_written(tensor)
-        if tensor.grad is None:
-            continue
         if set_to_none:
             tensor.grad = None
+        elif tensor.grad is None:
+            continue
         elif mode.trace is None:
             tensor.grad = state.zeros_like(tensor)
         else:

@@ -10,10 +10,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from onegraph.errors import ArgumentError, ArgumentTypeError, GradientError, StateError, TraceError, UnsupportedError
-from onegraph.frontend.function import changing_number
+from onegraph.errors import ArgumentError, ArgumentTypeError, GradientError, StateError, UnsupportedError
 from onegraph.frontend.state import enable_grad, mode, no_grad
 from onegraph.frontend.tensor import Tensor, realize_tensors, wrap_buffer
+from onegraph.frontend.trace import changing_number
 from onegraph.ir.dtype import float64
 from onegraph.ir.node import Node
 from onegraph.nn.functional import node_of
@@ -119,26 +119,27 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        written: list[Tensor] = []
+        written: list[tuple[Tensor, Node]] = []
         with no_grad():
             for index, group in enumerate(self.param_groups):
                 active = [p for p in group["params"] if p.grad is not None]
                 if active:
-                    self._check_traced(active)
                     self._update(index, active, written)
         if mode.trace is None and written:
-            realize_tensors(written)
+            self._compute(written)
         return loss
 
-    def _check_traced(self, active: list[Tensor]) -> None:
-        trace = mode.trace
-        if trace is not None and any(id(p) not in trace.gradients for p in active):
-            raise TraceError(
-                "optimizer.step() is traced, but the gradients were computed outside of the traced function",
-                hint="call zero_grad() and backward() in the same traced function as step()",
-            )
+    def _compute(self, written: list[tuple[Tensor, Node]]) -> None:
+        """Compute what a step wrote. When that fails (a bad index in the batch), it is as if there had been no step."""
+        try:
+            realize_tensors([tensor for tensor, _ in written])
+        except Exception:
+            with no_grad():
+                for tensor, before in reversed(written):
+                    tensor._assign(before)
+            raise
 
-    def _update(self, index: int, active: list[Tensor], written: list[Tensor]) -> None:
+    def _update(self, index: int, active: list[Tensor], written: list[tuple[Tensor, Node]]) -> None:
         """Record the updates of one group."""
         hyper = self._hyper(index)
         slots = self.rule.slots(hyper)
@@ -152,17 +153,17 @@ class Optimizer:
                 for n, s in slots.items()
             }
             new, found = apply_rule(self.rule, node_of(p), node_of(p.grad), before, hyper)  # type: ignore[arg-type]
+            written.append((p, p.node))
             p._assign(new)
-            written.append(p)
             for name, node in found.items():
                 if slots[name].scalar:
                     new_shared[id(state[name])] = (state[name], node)
                 else:
+                    written.append((state[name], state[name].node))
                     state[name]._assign(node)
-                    written.append(state[name])
         for tensor, node in new_shared.values():
+            written.append((tensor, tensor.node))
             tensor._assign(node)
-            written.append(tensor)
 
     def _hyper(self, index: int) -> Hyper:
         """The numbers of a group; each is read anew at every step, also when the step is traced."""

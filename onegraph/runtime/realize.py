@@ -7,6 +7,7 @@ arguments of the plan, so nothing recompiles because a learning rate changed.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -116,21 +117,27 @@ class Entry:
 
     def __init__(self, values: tuple[Any, ...]) -> None:
         self.first = values
-        self.varying: set[int] = set()
+        self.varying: frozenset[int] = frozenset()
         self.plan: Plan | None = None
+        self._lock = threading.Lock()
 
-    def find(self, pending: Pending, values: tuple[Any, ...]) -> Plan:
-        """The plan for these scalars, compiled anew when one that was built in has changed."""
+    def find(self, pending: Pending, values: tuple[Any, ...]) -> tuple[Plan, list[int]]:
+        """The plan for these scalars, compiled anew when one that was built in has changed; and which are arguments."""
+        with self._lock:  # another thread may find that more of them vary
+            return self._find(pending, values)
+
+    def _find(self, pending: Pending, values: tuple[Any, ...]) -> tuple[Plan, list[int]]:
         changed = {
             i
             for i, (a, b) in enumerate(zip(self.first, values, strict=True))
             if i not in self.varying and not _same(a, b)
         }
         if changed or self.plan is None:
-            self.varying |= changed
-            built_in = {i for i in range(len(values)) if i not in self.varying}
+            varying = self.varying | changed
+            built_in = {i for i in range(len(values)) if i not in varying}
             self.plan = Plan(pending.graph(built_in), current_backend())
-        return self.plan
+            self.varying = varying
+        return self.plan, sorted(self.varying)
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -157,13 +164,12 @@ def realize(nodes: Sequence[Node]) -> None:
     if entry is None:
         entry = Entry(values)
         _warn_of_changing_shapes(pending)
-        plan = entry.find(pending, values)
+        plan, varying = entry.find(pending, values)
         plans.put(key, entry)
     else:
-        plan = entry.find(pending, values)
+        plan, varying = entry.find(pending, values)
     arguments = [n.value for n in pending.buffers]
-    if entry.varying:
-        arguments += [scalar_buffer(values[i], pending.scalars[i].dtype) for i in sorted(entry.varying)]
+    arguments += [scalar_buffer(values[i], pending.scalars[i].dtype) for i in varying]
     for node, buffer in zip(outputs, plan.run(arguments), strict=True):
         node.value = buffer
 

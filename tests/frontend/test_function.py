@@ -5,7 +5,7 @@ import pytest
 
 import onegraph as og
 from onegraph.errors import TraceError
-from onegraph.frontend.function import changing_number
+from onegraph.frontend.trace import changing_number
 from onegraph.frontend.tensor import wrap
 from onegraph.ir.dtype import float32
 
