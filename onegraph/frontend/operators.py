@@ -121,7 +121,8 @@ def _is_basic(index: Any) -> bool:
     """Whether an index gives a view: ints, slices, None and Ellipsis only."""
     items = index if isinstance(index, tuple) else (index,)
     return all(
-        i is None or i is Ellipsis or (isinstance(i, (int, np.integer, slice)) and not isinstance(i, bool)) for i in items
+        i is None or i is Ellipsis or (isinstance(i, (int, np.integer, slice)) and not isinstance(i, bool))
+        for i in items
     )
 
 
