@@ -96,5 +96,12 @@ _named = {
     "e": 2.718281828459045,
     "newaxis": None,
 }
-EXPORTS: dict[str, Any] = {**namespaces[""], **random.FUNCTIONS, **types.FUNCTIONS, **legacy.FUNCTIONS, **_dtype_names, **_named}
+EXPORTS: dict[str, Any] = {
+    **namespaces[""],
+    **random.FUNCTIONS,
+    **types.FUNCTIONS,
+    **legacy.FUNCTIONS,
+    **_dtype_names,
+    **_named,
+}
 """The names of the top-level package."""

@@ -52,6 +52,11 @@ class Body:
         if self.outer is not None:
             self.outer.made(tensor)
 
+    def looked(self, tensor: Tensor) -> None:
+        """Note that a value is looked at."""
+        if self.outer is not None:
+            self.outer.looked(tensor)
+
     def written(self, tensor: Tensor) -> None:
         """Refuse writing to tensors from outside: the body would leave a value that exists only inside."""
         before = tensor._node

@@ -354,6 +354,8 @@ class Tensor:
 
     def _realize(self) -> Buffer:
         """Compute the value, together with everything else that waits."""
+        if mode.trace is not None:
+            mode.trace.looked(self)
         value = self.node.value
         if type(value) is not Buffer:
             realize_tensors([self])

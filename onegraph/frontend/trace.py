@@ -16,6 +16,7 @@ from onegraph.frontend.state import former_leaves, leaves, mode
 from onegraph.frontend.tensor import Storage, Tensor, View, realize_tensors, wrap_buffer
 from onegraph.ir.dtype import DType, int64
 from onegraph.ir.node import EMPTY, Node, input_node
+from onegraph.ir.traverse import topological
 
 _traces = itertools.count()
 
@@ -40,6 +41,8 @@ class Trace:
         """Tensors from outside that are read: the tensor, and the node that it had at first."""
         self.owners: dict[Node, Tensor] = {}
         """The tensor that each such node stands for."""
+        self.constants: set[Node] = set()
+        """Those that stand for data that the function itself holds."""
         self.modes: dict[int, tuple[Any, bool]] = {}
         """Modules called: the module, and whether it was in training mode."""
         self.changed: dict[int, Before] = {}
@@ -90,6 +93,7 @@ class Trace:
             if self.is_own(tensor):
                 if node in self.owners:
                     return
+                self.constants.add(node)
                 tensor = wrap_buffer(node.value)  # a constant of the trace; what is written to it later is not kept
                 key = id(tensor)
             elif tensor._requires_grad and mode.gradients and not tensor.is_leaf:
@@ -119,6 +123,15 @@ class Trace:
         """Note a tensor that is made from data: a constant of the trace."""
         tensor._made_in = self.number_of_trace
         self.seen(tensor)
+
+    def looked(self, tensor: Tensor) -> None:
+        """Note that a value is looked at: if it comes from outside, it may be another one at the next call."""
+        if not self.is_own(tensor):
+            self.run_lazily("it looks at the value of a tensor from outside")
+            return
+        constants = self.constants
+        if any(n in self.owners and n not in constants for n in topological([tensor.node])):
+            self.run_lazily("it looks at a value that is computed from a tensor from outside")
 
     def called(self, module: Any) -> None:
         """Note a module that is called: its mode decides what is recorded."""

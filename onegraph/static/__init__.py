@@ -16,6 +16,7 @@ this file.
 Read next: `onegraph/frontend/static/__init__.py`, where the graph, sessions and functions are.
 """
 
+import sys as _sys
 from types import SimpleNamespace as _Namespace
 
 from onegraph.frontend.static import initializers, nn
@@ -63,9 +64,11 @@ from onegraph.frontend.static.variable import (
 )  # fmt: skip
 from onegraph.ir.dtype import DType, as_dtype, bool_ as bool
 from onegraph.ir.dtype import bfloat16, float16, float32, float64, int8, int16, int32, int64, uint8
-from onegraph.static import layers, losses, train
+from onegraph.static import layers, losses, summary, train
+from onegraph.static.configuration import ConfigProto, GPUOptions, disable_eager_execution, disable_v2_behavior
 
 initialize_all_variables = global_variables_initializer
+mul, sub, neg, pack, unpack = multiply, subtract, negative, stack, unstack  # their names before TensorFlow 1.0
 half, double = float16, float64
 newaxis = None
 
@@ -91,34 +94,36 @@ linalg = _Namespace(
     matmul=matmul, norm=norm, eye=eye, diag_part=diag_part, transpose=matrix_transpose, tensordot=tensordot, einsum=einsum,
 )  # fmt: skip
 """`tf.linalg`."""
+compat = _Namespace(v1=_sys.modules[__name__])
+"""`tf.compat.v1` is this module."""
 
 __all__ = [
-    "AUTO_REUSE", "DType", "Dimension", "Graph", "GraphKeys", "InteractiveSession", "Operation", "Session",
-    "Tensor", "TensorShape", "Variable", "VariableScope", "abs", "acos", "acosh", "add", "add_n",
-    "add_to_collection", "add_to_collections", "argmax", "argmin", "as_dtype", "asin", "asinh", "assign",
-    "assign_add", "assign_sub", "atan", "atan2", "atanh", "bfloat16", "bool", "boolean_mask", "broadcast_to",
-    "case", "cast", "ceil", "clip_by_global_norm", "clip_by_norm", "clip_by_value", "concat", "cond", "constant",
+    "AUTO_REUSE", "ConfigProto", "DType", "Dimension", "GPUOptions", "Graph", "GraphKeys", "InteractiveSession",
+    "Operation", "Session", "Tensor", "TensorShape", "Variable", "VariableScope", "abs", "acos", "acosh", "add",
+    "add_n", "add_to_collection", "add_to_collections", "argmax", "argmin", "as_dtype", "asin", "asinh", "assign",
+    "assign_add", "assign_sub", "atan", "atan2", "atanh", "bfloat16", "bool", "boolean_mask", "broadcast_to", "case",
+    "cast", "ceil", "clip_by_global_norm", "clip_by_norm", "clip_by_value", "compat", "concat", "cond", "constant",
     "constant_initializer", "control_dependencies", "convert_to_tensor", "cos", "cosh", "count_nonzero", "cumprod",
-    "cumsum", "device", "diag_part", "digamma", "div", "divide", "double", "einsum", "equal", "erf", "erfc", "exp",
-    "expand_dims", "expm1", "eye", "fill", "float16", "float32", "float64", "floor", "floordiv", "floormod",
-    "foldl", "foldr", "gather", "gather_nd", "get_collection", "get_collection_ref", "get_default_graph",
-    "get_default_session", "get_variable", "get_variable_scope", "global_norm", "global_variables",
-    "global_variables_initializer", "glorot_normal_initializer", "glorot_uniform_initializer", "gradients",
-    "greater", "greater_equal", "group", "half", "identity", "initialize_all_variables", "initializers", "int16",
-    "int32", "int64", "int8", "is_finite", "is_inf", "is_nan", "is_variable_initialized", "layers", "less",
-    "less_equal", "lgamma", "linalg", "linspace", "local_variables", "local_variables_initializer", "log", "log1p",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "losses", "map_fn", "math", "matmul",
-    "matrix_transpose", "maximum", "minimum", "mod", "model_variables", "moving_average_variables", "multinomial",
-    "multiply", "name_scope", "negative", "newaxis", "nn", "no_op", "norm", "not_equal", "one_hot", "ones",
-    "ones_initializer", "ones_like", "pad", "placeholder", "placeholder_with_default", "pow", "random",
-    "random_crop", "random_normal", "random_normal_initializer", "random_shuffle", "random_uniform",
-    "random_uniform_initializer", "range", "rank", "realdiv", "reciprocal", "reduce_all", "reduce_any",
-    "reduce_logsumexp", "reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_sum",
-    "reset_default_graph", "reshape", "reverse", "round", "rsqrt", "scan", "scatter_add", "scatter_nd",
+    "cumsum", "device", "diag_part", "digamma", "disable_eager_execution", "disable_v2_behavior", "div", "divide",
+    "double", "einsum", "equal", "erf", "erfc", "exp", "expand_dims", "expm1", "eye", "fill", "float16", "float32",
+    "float64", "floor", "floordiv", "floormod", "foldl", "foldr", "gather", "gather_nd", "get_collection",
+    "get_collection_ref", "get_default_graph", "get_default_session", "get_variable", "get_variable_scope",
+    "global_norm", "global_variables", "global_variables_initializer", "glorot_normal_initializer",
+    "glorot_uniform_initializer", "gradients", "greater", "greater_equal", "group", "half", "identity",
+    "initialize_all_variables", "initializers", "int16", "int32", "int64", "int8", "is_finite", "is_inf", "is_nan",
+    "is_variable_initialized", "layers", "less", "less_equal", "lgamma", "linalg", "linspace", "local_variables",
+    "local_variables_initializer", "log", "log1p", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "losses", "map_fn", "math", "matmul", "matrix_transpose", "maximum", "minimum", "mod", "model_variables",
+    "moving_average_variables", "multinomial", "multiply", "name_scope", "negative", "newaxis", "nn", "no_op",
+    "norm", "not_equal", "one_hot", "ones", "ones_initializer", "ones_like", "pad", "placeholder",
+    "placeholder_with_default", "pow", "random", "random_crop", "random_normal", "random_normal_initializer",
+    "random_shuffle", "random_uniform", "random_uniform_initializer", "range", "rank", "realdiv", "reciprocal",
+    "reduce_all", "reduce_any", "reduce_logsumexp", "reduce_max", "reduce_mean", "reduce_min", "reduce_prod",
+    "reduce_sum", "reset_default_graph", "reshape", "reverse", "round", "rsqrt", "scan", "scatter_add", "scatter_nd",
     "scatter_sub", "scatter_update", "set_random_seed", "shape", "sigmoid", "sign", "sin", "sinh", "size", "slice",
     "split", "sqrt", "square", "squared_difference", "squeeze", "stack", "stop_gradient", "strided_slice",
-    "subtract", "tan", "tanh", "tensordot", "tile", "to_double", "to_float", "to_int32", "to_int64", "train",
-    "trainable_variables", "transpose", "truediv", "truncated_normal", "truncated_normal_initializer", "tuple",
-    "uint8", "unstack", "variable_scope", "variables_initializer", "variance_scaling_initializer", "where",
+    "subtract", "summary", "tan", "tanh", "tensordot", "tile", "to_double", "to_float", "to_int32", "to_int64",
+    "train", "trainable_variables", "transpose", "truediv", "truncated_normal", "truncated_normal_initializer",
+    "tuple", "uint8", "unstack", "variable_scope", "variables_initializer", "variance_scaling_initializer", "where",
     "while_loop", "zeros", "zeros_initializer", "zeros_like",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -145,16 +146,42 @@ class Saver:
         return (data.astype(np.uint32) << 16).view(np.float32) if variable.dtype is bfloat16 else data
 
 
-def latest_checkpoint(checkpoint_dir: str | os.PathLike[str], latest_filename: str | None = None) -> str | None:
-    """The prefix of the newest checkpoint in a folder, or None."""
-    index = Path(checkpoint_dir) / (latest_filename or INDEX)
+@dataclass(frozen=True)
+class CheckpointState:
+    """The checkpoints in a folder.
+
+    Attributes:
+        model_checkpoint_path: prefix of the newest.
+        all_model_checkpoint_paths: prefixes of all that are kept, the newest last.
+    """
+
+    model_checkpoint_path: str
+    all_model_checkpoint_paths: list[str]
+
+
+def get_checkpoint_state(
+    checkpoint_dir: str | os.PathLike[str], latest_filename: str | None = None
+) -> CheckpointState | None:
+    """What the index of a folder says, or None where there is no index.
+
+    Raises:
+        StorageError: the index is damaged.
+    """
+    folder = Path(checkpoint_dir)
+    index = folder / (latest_filename or INDEX)
     if not index.exists():
         return None
     try:
-        latest = json.loads(index.read_text())["latest"]
+        content = json.loads(index.read_text())
+        return CheckpointState(str(folder / str(content["latest"])), [str(folder / str(p)) for p in content["all"]])
     except (ValueError, KeyError, TypeError) as error:
         raise StorageError(f"{index} is no index of checkpoints: {error}") from None
-    return str(Path(checkpoint_dir) / str(latest))
+
+
+def latest_checkpoint(checkpoint_dir: str | os.PathLike[str], latest_filename: str | None = None) -> str | None:
+    """The prefix of the newest checkpoint in a folder, or None."""
+    state = get_checkpoint_state(checkpoint_dir, latest_filename)
+    return None if state is None else state.model_checkpoint_path
 
 
 def checkpoint_exists(checkpoint_prefix: str | os.PathLike[str]) -> bool:

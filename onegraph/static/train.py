@@ -10,7 +10,7 @@ from onegraph.static.optimizers import (
     Optimizer,
     RMSPropOptimizer,
 )
-from onegraph.static.saver import Saver, checkpoint_exists, latest_checkpoint
+from onegraph.static.saver import CheckpointState, Saver, checkpoint_exists, get_checkpoint_state, latest_checkpoint
 from onegraph.static.schedules import (
     cosine_decay,
     create_global_step,
@@ -25,8 +25,8 @@ from onegraph.static.schedules import (
 )
 
 __all__ = [
-    "AdadeltaOptimizer", "AdagradOptimizer", "AdamOptimizer", "ExponentialMovingAverage", "GradientDescentOptimizer",
-    "MomentumOptimizer", "Optimizer", "RMSPropOptimizer", "Saver", "checkpoint_exists", "cosine_decay", "create_global_step",
-    "exponential_decay", "get_global_step", "get_or_create_global_step", "global_step", "inverse_time_decay",
+    "AdadeltaOptimizer", "AdagradOptimizer", "AdamOptimizer", "CheckpointState", "ExponentialMovingAverage",
+    "GradientDescentOptimizer", "MomentumOptimizer", "Optimizer", "RMSPropOptimizer", "Saver", "checkpoint_exists",
+    "cosine_decay", "create_global_step", "exponential_decay", "get_checkpoint_state", "get_global_step", "get_or_create_global_step", "global_step", "inverse_time_decay",
     "latest_checkpoint", "natural_exp_decay", "piecewise_constant", "polynomial_decay",
 ]  # fmt: skip

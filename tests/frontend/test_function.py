@@ -5,8 +5,8 @@ import pytest
 
 import onegraph as og
 from onegraph.errors import TraceError
-from onegraph.frontend.trace import changing_number
 from onegraph.frontend.tensor import wrap
+from onegraph.frontend.trace import changing_number
 from onegraph.ir.dtype import float32
 
 
