@@ -27,6 +27,7 @@ from onegraph.static.schedules import (
 __all__ = [
     "AdadeltaOptimizer", "AdagradOptimizer", "AdamOptimizer", "CheckpointState", "ExponentialMovingAverage",
     "GradientDescentOptimizer", "MomentumOptimizer", "Optimizer", "RMSPropOptimizer", "Saver", "checkpoint_exists",
-    "cosine_decay", "create_global_step", "exponential_decay", "get_checkpoint_state", "get_global_step", "get_or_create_global_step", "global_step", "inverse_time_decay",
-    "latest_checkpoint", "natural_exp_decay", "piecewise_constant", "polynomial_decay",
+    "cosine_decay", "create_global_step", "exponential_decay", "get_checkpoint_state", "get_global_step",
+    "get_or_create_global_step", "global_step", "inverse_time_decay", "latest_checkpoint", "natural_exp_decay",
+    "piecewise_constant", "polynomial_decay",
 ]  # fmt: skip
