@@ -41,6 +41,9 @@ class _Convolution(Module):
         self._check(name, in_channels, out_channels, groups, padding_mode)
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size, self.stride, self.dilation = _each(kernel_size, n), _each(stride, n), _each(dilation, n)
+        for what, sizes in (("kernel_size", self.kernel_size), ("stride", self.stride), ("dilation", self.dilation)):
+            if any(size < 1 for size in sizes):
+                raise ArgumentError(f"{name}: {what} must be positive, got {sizes}")
         self.padding: Any = padding if isinstance(padding, str) else _each(padding, n)
         self.output_padding = _each(output_padding, n)
         self.padding_mode = padding_mode

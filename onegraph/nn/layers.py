@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from numbers import Integral
 from typing import Any
 
-from onegraph.errors import ArgumentError, ShapeError, UnsupportedError
+from onegraph.errors import ArgumentError, ArgumentTypeError, ShapeError, UnsupportedError
 from onegraph.frontend.tensor import Device, Tensor
 from onegraph.nn import functional, init
 from onegraph.nn.module import Module
@@ -19,6 +20,8 @@ from onegraph.ops.shapes import show
 def new_parameter(layer: str, *shape: int, device: Any = None, dtype: Any = None) -> Parameter:
     """A parameter of a shape, to be filled by `reset_parameters`."""
     Device(device or "cpu")
+    if not all(isinstance(s, Integral) for s in shape):
+        raise ArgumentTypeError(f"{layer}: sizes must be whole numbers, got {shape}")
     if any(s < 0 for s in shape):
         raise ArgumentError(f"{layer}: sizes must not be negative, got {shape}")
     return Parameter(full(shape, 0, floating_dtype(layer, dtype)))

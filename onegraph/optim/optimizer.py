@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from numbers import Real
 from typing import Any
 
 from onegraph.errors import ArgumentError, ArgumentTypeError, GradientError, StateError, UnsupportedError
@@ -43,6 +44,11 @@ class Optimizer:
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise ArgumentTypeError("an optimizer takes a list of parameters, not one tensor", hint="write [tensor]")
+        if not isinstance(params, Iterable):
+            raise ArgumentTypeError(
+                f"an optimizer takes parameters, got {type(params).__name__}",
+                hint="write model.parameters()" if hasattr(params, "parameters") else None,
+            )
         self.defaults = defaults
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
@@ -58,6 +64,8 @@ class Optimizer:
         """Add parameters with settings of their own."""
         if not isinstance(param_group, dict):
             raise ArgumentTypeError(f"a parameter group must be a dict, got {type(param_group).__name__}")
+        if "params" not in param_group:
+            raise ArgumentError(f"a parameter group needs 'params', and has {', '.join(param_group) or 'nothing'}")
         group = dict(param_group)
         params: list[Any] = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
         if params and isinstance(params[0], tuple):
@@ -93,6 +101,8 @@ class Optimizer:
             "momentum_decay",
         ):
             value = group.get(name, 0)
+            if not isinstance(value, (Tensor, Real)):
+                raise ArgumentTypeError(f"{type(self).__name__}: {name} must be a number, got {value!r}")
             if isinstance(value, (int, float)) and not value >= 0:
                 raise ArgumentError(f"{type(self).__name__}: {name} must not be negative, got {value}")
         for i, beta in enumerate(group.get("betas", ())):
@@ -245,6 +255,11 @@ class Optimizer:
         Raises:
             StateError: the groups or the shapes of the state do not fit.
         """
+        if not isinstance(state_dict, Mapping) or not {"param_groups", "state"} <= state_dict.keys():
+            raise StateError(
+                "this is no state of an optimizer: 'state' and 'param_groups' are missing",
+                hint="load what optimizer.state_dict() gave",
+            )
         groups = state_dict["param_groups"]
         ours = [len(g["params"]) for g in self.param_groups]
         theirs = [len(g["params"]) for g in groups]

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from onegraph.errors import ArgumentError, ArgumentTypeError
+from onegraph.errors import ArgumentError, ArgumentTypeError, StateError
 from onegraph.frontend.state import no_grad
 from onegraph.frontend.tensor import Tensor
 from onegraph.optim.optimizer import Optimizer
@@ -93,7 +93,16 @@ class LRScheduler:
         return {k: v for k, v in self.__dict__.items() if k != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the state that `state_dict` gave."""
+        """Take the state that `state_dict` gave.
+
+        Raises:
+            StateError: it is the state of something else.
+        """
+        if not isinstance(state_dict, Mapping) or "last_epoch" not in state_dict:
+            raise StateError(
+                f"this is no state of a {type(self).__name__}: it has no 'last_epoch'",
+                hint="load what scheduler.state_dict() gave",
+            )
         self.__dict__.update(state_dict)
 
 
@@ -119,6 +128,9 @@ class LambdaLR(LRScheduler):
             raise ArgumentError(
                 f"{type(self).__name__}: {count} groups need as many functions, got {len(self.lr_lambdas)}"
             )
+        for f in self.lr_lambdas:
+            if not callable(f):
+                raise ArgumentTypeError(f"{type(self).__name__}: lr_lambda must be a function of the step, got {f!r}")
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
@@ -154,6 +166,7 @@ class StepLR(LRScheduler):
     """The rate times gamma every `step_size` steps."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
+        _check_steps("StepLR", "step_size", step_size)
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer, last_epoch)
 
@@ -172,6 +185,8 @@ class MultiStepLR(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
+        if not isinstance(milestones, Iterable):
+            raise ArgumentTypeError(f"MultiStepLR: milestones must be a list of steps, got {milestones!r}")
         self.milestones, self.gamma = Counter(milestones), gamma
         super().__init__(optimizer, last_epoch)
 
@@ -283,6 +298,7 @@ class CosineAnnealingLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
+        _check_steps("CosineAnnealingLR", "T_max", T_max)
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch)
 
@@ -370,6 +386,11 @@ class ChainedScheduler(LRScheduler):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the state that `state_dict` gave."""
         _load_parts(self, state_dict)
+
+
+def _check_steps(schedule: str, name: str, value: Any) -> None:
+    if not value > 0:
+        raise ArgumentError(f"{schedule}: {name} must be positive, got {value}")
 
 
 def _check_same_optimizer(owner: LRScheduler, schedulers: Sequence[LRScheduler], optimizer: Optimizer) -> None:

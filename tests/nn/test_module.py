@@ -296,6 +296,9 @@ def test_dicts_and_parameter_containers() -> None:
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
+        (lambda: nn.Linear(2.5, 3), TypeError, r"Linear: sizes must be whole numbers, got \(3, 2\.5\)"),
+        (lambda: nn.Conv2d(1, 2, 0), ValueError, r"Conv2d: kernel_size must be positive, got \(0, 0\)"),
+        (lambda: nn.Conv2d(1, 2, 3, stride=0), ValueError, r"Conv2d: stride must be positive, got \(0, 0\)"),
         (lambda: nn.Linear(2, 3)(og.ones(4, 5)), ValueError, "5 features, the weight takes 2"),
         (lambda: nn.Linear(2, 3)(og.ones(4, 2, dtype=og.float64)), TypeError, "linear"),
         (lambda: nn.Conv2d(3, 4, 3, groups=2), ArgumentError, "2 groups do not divide 3"),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import onegraph as og
-from onegraph.errors import ArgumentError, ArgumentTypeError
+from onegraph.errors import ArgumentError, ArgumentTypeError, StateError
 
 torch = pytest.importorskip("torch")
 
@@ -133,3 +133,13 @@ def test_errors() -> None:
         schedules.CyclicLR(og.optim.Adagrad([og.nn.Parameter(og.ones(1))]), 0.1, 0.2)
     with pytest.raises(ArgumentError, match="3 schedules need 2 milestones"):
         schedules.SequentialLR(optimizer, [schedules.StepLR(optimizer, 1) for _ in range(3)], [1])
+    for make in (lambda: schedules.StepLR(optimizer, 0), lambda: schedules.CosineAnnealingLR(optimizer, 0)):
+        with pytest.raises(ArgumentError, match="must be positive, got 0"):
+            make()
+    with pytest.raises(ArgumentTypeError, match="milestones must be a list of steps, got 3"):
+        schedules.MultiStepLR(optimizer, 3)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentTypeError, match=r"lr_lambda must be a function of the step, got 0\.5"):
+        schedules.LambdaLR(optimizer, 0.5)
+    for state in ({}, 3):
+        with pytest.raises(StateError, match="this is no state of a StepLR"):
+            schedules.StepLR(optimizer, 2).load_state_dict(state)  # type: ignore[arg-type]

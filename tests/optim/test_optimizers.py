@@ -404,3 +404,17 @@ def test_traced_step_that_clears_gradients_at_its_end() -> None:
     assert w.tolist() == [-0.5, -0.5] and w.grad is None
     step(og.ones(2))
     assert w.tolist() == [-1.0, -1.0] and w.grad is None
+
+
+def test_what_is_no_parameter_number_or_state_is_refused() -> None:
+    model = nn.Linear(1, 1)
+    with pytest.raises(ArgumentTypeError, match=r"takes parameters, got Linear(?s:.*)write model\.parameters\(\)"):
+        og.optim.SGD(model, lr=0.1)
+    with pytest.raises(ArgumentError, match="needs 'params', and has lr"):
+        og.optim.SGD([{"lr": 0.1}], lr=0.1)
+    with pytest.raises(ArgumentTypeError, match="Adam: lr must be a number, got 'fast'"):
+        og.optim.Adam(model.parameters(), lr="fast")  # type: ignore[arg-type]
+    assert og.optim.SGD(model.parameters(), lr=np.float32(0.1)).param_groups[0]["lr"] == np.float32(0.1)
+    for state in ({}, 3, model.state_dict()):
+        with pytest.raises(StateError, match="no state of an optimizer"):
+            og.optim.SGD(model.parameters(), lr=0.1).load_state_dict(state)  # type: ignore[arg-type]
