@@ -37,6 +37,7 @@ from onegraph.storage.filesystem import storage_error
 from onegraph.storage.model import load_model, save_model
 from onegraph.zoo import Network
 
+EPOCHS = 22  # the fewest with which LeNet-5 gets at least 98.5 % of the digits right for each of the seeds 0 to 4
 _EXAMPLES = 10
 _CHANGEABLE = {"epochs"}  # settings that a resumed run may change
 
@@ -51,7 +52,7 @@ _CHANGEABLE = {"epochs"}  # settings that a resumed run may change
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write to.  [default: runs/NETWORK]")
 @click.option(
-    "--epochs", type=click.IntRange(1), default=25, show_default=True, help="Passes over the training images."
+    "--epochs", type=click.IntRange(1), default=EPOCHS, show_default=True, help="Passes over the training images."
 )
 @click.option("--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Images a step.")
 @click.option("--lr", type=float, help="Learning rate at the start; it falls along a cosine.  [default: by optimizer]")
