@@ -13,6 +13,7 @@ from onegraph.keras.functional import LayerGraph, graph_from_config
 from onegraph.keras.layers.base import Layer, _plain, layers
 from onegraph.keras.layers.core import InputLayer
 from onegraph.keras.layers.symbolic import KerasTensor, flatten, map_structure
+from onegraph.keras.legacy import ClassMethods, GeneratorMethods
 from onegraph.keras.saving import load_model, load_weights, save_model, save_weights
 from onegraph.keras.summary import print_summary
 from onegraph.keras.training import Trainer
@@ -20,7 +21,7 @@ from onegraph.keras.training import Trainer
 __all__ = ["Functional", "Model", "Sequential", "clone_model", "load_model", "model_from_json"]
 
 
-class Model(Trainer, Layer):
+class Model(Trainer, GeneratorMethods, Layer):
     """A model: of symbolic inputs and outputs, or a subclass that defines `call`.
 
     Args:
@@ -194,7 +195,7 @@ def map_structure_shapes(tensors: Any) -> Any:
     return map_structure(lambda t: t.shape, tensors)
 
 
-class Sequential(Model):
+class Sequential(ClassMethods, Model):
     """Layers called one after the other.
 
     Args:

@@ -5,10 +5,12 @@ Read next: `training.py`, which calls this inside the traced step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from onegraph.errors import ArgumentError, DataError
+import numpy as np
+
+from onegraph.errors import ArgumentError, DataError, OutOfRangeError
 from onegraph.keras import losses as losses_module
 from onegraph.keras import metrics as metrics_module
 from onegraph.keras.layers.symbolic import flatten
@@ -44,6 +46,7 @@ class Objective:
         self.trackers: list[Mean] = []
         self.metrics: list[list[tuple[Metric, bool]]] = []
         self._sizes: Any = None
+        self._classes: list[int] = []
 
     # ---- once the outputs are known
 
@@ -70,6 +73,7 @@ class Objective:
                     found.append((metric, kind == "weighted_metrics"))
             self.metrics.append(found)
         self._check_names()
+        self._classes = [int(shape[-1]) if shape and shape[-1] else 0 for shape in output_shapes]
         self._sizes = _sizes_of(targets)
 
     def fits(self, targets: Any) -> bool:
@@ -115,6 +119,28 @@ class Objective:
             make = metrics_module.accuracy_for if item in ("acc", "accuracy") else metrics_module.crossentropy_for
             return make(target_shape or output_shape, output_shape, item)
         return metrics_module.get(item)  # type: ignore[no-any-return]
+
+    def run(self, step: Callable[..., Any], batch: Any) -> Any:
+        """Run a step; class numbers that the model has no output for are named as such.
+
+        Raises:
+            DataError: a target is no class number of the output that it belongs to.
+        """
+        try:
+            return step(*batch)
+        except OutOfRangeError as error:
+            for loss, y, classes in zip(self.losses, self.match(batch[1]), self._classes, strict=True):
+                if y is not None and "sparse" in getattr(loss, "name", ""):
+                    numbers = np.asarray(y.detach().numpy())
+                    wrong = numbers[(numbers < 0) | (numbers >= classes)]
+                    if wrong.size:
+                        raise DataError(
+                            f"{loss.name}: a target has class number {wrong.flat[0]:g}, the model's output has {classes} "
+                            f"classes, counted from 0 to {classes - 1}",
+                            hint="start the class numbers at 0, or give the last layer an output for each class",
+                            location=error.location,
+                        ) from error
+            raise
 
     # ---- in each step
 

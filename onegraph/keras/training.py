@@ -228,7 +228,7 @@ class Trainer:
         function = self._function("train", lambda: lambda x, y, w: self.train_step((x, y, w)))
         with steps.step():
             self.optimizer.before_step()
-            results = function(*batch)
+            results = self._objective.run(function, batch)
             if self._eager:
                 realize_tensors(list(results.values()))
             self.optimizer.after_step()
@@ -236,7 +236,7 @@ class Trainer:
 
     def _run_test_step(self: Any, batch: Any) -> dict[str, float]:
         function = self._function("test", lambda: lambda x, y, w: self.test_step((x, y, w)))
-        return _numbers(function(*batch))
+        return _numbers(self._objective.run(function, batch))
 
     # ---- fit
 

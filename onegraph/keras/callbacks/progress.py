@@ -43,22 +43,22 @@ class ProgbarLogger(Callback):
                 ncols=None,
                 leave=True,
                 disable=not moving,
-                bar_format="{n_fmt}/{total_fmt} [{bar:30}] - {elapsed_s:.0f}s{postfix}"
+                bar_format="{n_fmt}/{total_fmt} [{bar:30}] - {elapsed_s:.0f}s{desc}"  # tqdm puts a comma before a postfix
                 if self.params.get("steps")
-                else "{n_fmt}/? - {elapsed_s:.0f}s{postfix}",
+                else "{n_fmt}/? - {elapsed_s:.0f}s{desc}",
             )
 
     def _advance(self, logs: Logs) -> None:
         self._done += 1
         if self._bar is not None and not self._bar.disable:
-            self._bar.postfix = _text(logs)
+            self._bar.desc = _text(logs)
             self._bar.update(1)
 
     def _finish(self, logs: Logs) -> None:
         steps = self.params.get("steps") or self._done
         seconds = time.perf_counter() - self._begin
         if self._bar is not None and not self._bar.disable:
-            self._bar.postfix = _text(logs)
+            self._bar.desc = _text(logs)
             self._bar.refresh()
         elif self._verbose == 1:
             print(f"{self._done}/{steps} [{'=' * 30}] - {seconds:.0f}s{_text(logs)}", flush=True)

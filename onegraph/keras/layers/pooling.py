@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from onegraph.errors import ArgumentError
 from onegraph.keras.backend import data_format_of
 from onegraph.keras.layers.base import Layer
-from onegraph.keras.layers.convolutional import channels_back, channels_first, padded, same_padding, sizes_of
+from onegraph.keras.layers.spatial import channels_back, channels_first, padded, same_padding, sizes_of
 from onegraph.nn import functional as F
 
 POOLING_NAMES = {

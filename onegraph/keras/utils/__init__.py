@@ -16,6 +16,7 @@ __all__ = [
     "Sequence",
     "custom_object_scope",
     "normalize",
+    "np_utils",
     "register_keras_serializable",
     "set_random_seed",
     "to_categorical",
@@ -71,3 +72,6 @@ class PyDataset:
 
 
 Sequence = PyDataset
+
+
+from onegraph.keras.utils import np_utils  # noqa: E402  it takes the functions above

@@ -1,0 +1,47 @@
+"""Methods that models had in Keras 1 and 2, in terms of today's. Read next: `training.py`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from onegraph.errors import ArgumentError
+
+
+class GeneratorMethods:
+    """`fit` and the others for generators: today's methods take them, too."""
+
+    def fit_generator(
+        self: Any, generator: Any, steps_per_epoch: int | None = None, epochs: int = 1, **options: Any
+    ) -> Any:
+        """`fit` with a generator of (x, y)."""
+        if "samples_per_epoch" in options:
+            raise ArgumentError(
+                "fit_generator: samples_per_epoch counted samples, and fit counts batches",
+                hint="steps_per_epoch=samples // batch size",
+            )
+        return self.fit(generator, steps_per_epoch=steps_per_epoch, epochs=epochs, **options)
+
+    def evaluate_generator(
+        self: Any, generator: Any, steps: int | None = None, verbose: int = 0, **options: Any
+    ) -> Any:
+        """`evaluate` with a generator of (x, y)."""
+        return self.evaluate(generator, steps=steps, verbose=verbose, **options)
+
+    def predict_generator(self: Any, generator: Any, steps: int | None = None, **options: Any) -> Any:
+        """`predict` with a generator."""
+        return self.predict(generator, steps=steps, **options)
+
+
+class ClassMethods:
+    """What `Sequential` classifiers had."""
+
+    def predict_proba(self: Any, x: Any, batch_size: int | None = None, verbose: int = 0) -> Any:
+        """`predict`, under the name that classifiers had."""
+        return self.predict(x, batch_size=batch_size, verbose=verbose)
+
+    def predict_classes(self: Any, x: Any, batch_size: int | None = None, verbose: int = 0) -> Any:
+        """The number of the most probable class; with one output, 1 where it is above a half."""
+        found = np.asarray(self.predict(x, batch_size=batch_size, verbose=verbose))
+        return found.argmax(-1) if found.shape[-1] > 1 else (found > 0.5).astype(np.int32)
