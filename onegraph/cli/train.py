@@ -210,7 +210,7 @@ def _evenly(dataset: Any, limit: int) -> Any:
 def _load_weights(model: Module, path: str) -> None:
     """First values from a saved model, a checkpoint of training, or a file of tensors."""
     if os.path.exists(os.path.join(path, "signature.json")):
-        state = load_model(path).weights
+        state: Any = load_model(path).weights
     else:
         state = load(path)
     try:

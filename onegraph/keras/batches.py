@@ -6,7 +6,7 @@ Arrays, tensors, and lists or dicts of them; generators; `onegraph.data` loaders
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -86,6 +86,20 @@ def last_epoch(epochs: Any, legacy: dict[str, Any]) -> int:
     if not isinstance(epochs, (int, np.integer)) or epochs < 0:
         raise ArgumentError(f"fit: epochs must be a whole number that is not negative, got {epochs!r}")
     return int(epochs)
+
+
+_WITHOUT_EFFECT = ("workers", "use_multiprocessing", "max_queue_size", "show_accuracy")
+
+
+def refuse_unknown(method: str, options: Mapping[str, Any], accepted: Sequence[str] = _WITHOUT_EFFECT) -> None:
+    """Refuse options that neither today's Keras nor an older one has; those of older ones have no effect.
+
+    Raises:
+        ArgumentError: an unknown option.
+    """
+    for name in options:
+        if name not in accepted:
+            raise ArgumentError(f"{method} does not take {name!r}")
 
 
 class ArrayBatches:

@@ -22,6 +22,7 @@ from onegraph.keras.batches import (
     class_weights,
     last_epoch,
     make_batches,
+    refuse_unknown,
     samples_in,
     single_batch,
     to_tensor,
@@ -82,9 +83,7 @@ class Trainer:
         Raises:
             ArgumentError: an unknown name; the message lists the known ones.
         """
-        for name in legacy:
-            if name not in ("class_mode", "sample_weight_mode", "theano_mode"):
-                raise ArgumentError(f"compile does not take {name!r}")
+        refuse_unknown("compile", legacy, ("class_mode", "sample_weight_mode", "theano_mode"))
         self.optimizer = optimizers_module.get(optimizer)
         self.__dict__["_objective"] = Objective(loss, metrics, loss_weights, weighted_metrics)
         self._eager = bool(run_eagerly)
@@ -288,9 +287,7 @@ class Trainer:
         """
         self._check_compiled("fit")
         epochs = last_epoch(epochs, legacy)
-        for name in legacy:
-            if name not in ("workers", "use_multiprocessing", "max_queue_size", "show_accuracy"):
-                raise ArgumentError(f"fit does not take {name!r}")
+        refuse_unknown("fit", legacy)
         batches = make_batches(x, y, sample_weight, batch_size, shuffle, steps_per_epoch)
         validation = None
         if validation_data is not None:
@@ -368,6 +365,7 @@ class Trainer:
             The loss, or a list of the loss and the metrics in the order of `metrics_names`.
         """
         self._check_compiled("evaluate")
+        refuse_unknown("evaluate", legacy)
         batches = make_batches(x, y, sample_weight, batch_size, False, steps)
         runner = CallbackList(callbacks, self, verbose, epochs=1, steps=batches.steps, history=False)
         try:
@@ -413,6 +411,7 @@ class Trainer:
         Returns:
             An array, or arrays nested as the outputs.
         """
+        refuse_unknown("predict", legacy)
         batches = make_batches(x, None, None, batch_size, False, steps)
         runner = CallbackList(callbacks, self, verbose, epochs=1, steps=batches.steps, history=False)
         found: list[Any] = []

@@ -378,6 +378,10 @@ def test_errors_say_what_is_wrong() -> None:
         classifier().fit(x, verbose=0)
     with pytest.raises(ArgumentError, match="fit does not take 'epoch'"):
         classifier().fit(x, y, epoch=3)
+    with pytest.raises(ArgumentError, match="evaluate does not take 'batchsize'"):
+        classifier().evaluate(x, y, batchsize=3)
+    with pytest.raises(ArgumentError, match="predict does not take 'batchsize'"):
+        classifier().predict(x, batchsize=3)
     with pytest.raises(DataError, match="x is None"):
         classifier().fit(None, y)
     with pytest.raises(ArgumentError, match="batch_size must be a positive whole number, got 0"):
