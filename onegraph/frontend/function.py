@@ -176,6 +176,7 @@ class _Call:
         self.modes = list(trace.modes.values())
         self.needs_gradients = [(self._place(t, trace), g is None) for t, g in trace.gradients_read.values()]
         self.captured_as: list[tuple[Tensor, Any, Any, bool]] = []
+        self.groups: list[int] | None = None
         self.lazily = trace.lazily is not None or (
             (mode.gradients and any(t._requires_grad for t in results + known_gradients))
             or any(t._requires_grad and not t.is_leaf for t in changed)
@@ -205,6 +206,7 @@ class _Call:
             requires_grad = before.get(id(tensor), tensor._requires_grad)
             self.captured_as.append((tensor, node.shape, node.dtype, requires_grad))
         gradients = [p for p, _ in self.gradients] + [p for p, _ in self.needs_gradients]
+        self.groups = _groups([t for t, *_ in self.captured_as])
         self.touched = [p for p, _ in self.written] + gradients
         self.touched_arguments = [p.argument for p in self.touched if p.tensor is None]
         self.roots = {id(_root(t)) for t, _ in trace.outside.values()}
@@ -236,6 +238,7 @@ class _Call:
                 t._requires_grad == requires_grad and t._node.shape == shape and t._node.dtype is dtype
                 for t, shape, dtype, requires_grad in self.captured_as
             )
+            and self.groups == _groups([t for t, *_ in self.captured_as])
         )
 
     def is_aliased(self, tensors: Sequence[Tensor]) -> bool:
@@ -266,9 +269,10 @@ class _Call:
 
     def _write_back(self, tensors: Sequence[Tensor], values: Sequence[Buffer]) -> None:
         targets = [place.find(tensors) for place, _ in self.written]
-        for (place, _), tensor, buffer in zip(self.written, targets, values, strict=False):
+        known = {id(t) for t in targets}
+        for tensor, buffer in zip(targets, values, strict=False):
             node = Node("input", (), EMPTY, buffer.shape, buffer.dtype, None, buffer)
-            if place.tensor is None and tensor._view is not None and node.shape == tensor._node.shape:
+            if tensor._view is not None and id(tensor._view.base) not in known:
                 with no_grad():
                     tensor._assign(node)
             else:
@@ -284,6 +288,15 @@ def _root(tensor: Tensor) -> Tensor:
     while tensor._view is not None:
         tensor = tensor._view.base
     return tensor
+
+
+def _groups(tensors: Sequence[Tensor]) -> list[int] | None:
+    """Which tensors share storage: for each the number of the first one that shares with it; None where none do."""
+    if all(t._view is None for t in tensors):
+        return None
+    first: dict[int, int] = {}
+    groups = [first.setdefault(id(_root(t)), i) for i, t in enumerate(tensors)]
+    return None if len(first) == len(tensors) else groups
 
 
 def _kind(tensor: Tensor) -> Any:

@@ -281,7 +281,7 @@ class Tensor:
         if leaves.get(self._node) is self:
             former_leaves[self._node] = leaves.pop(self._node)
         value = node.value
-        if type(value) is Buffer:
+        if type(value) is Buffer and mode.trace is None:
             self._node = Node("input", (), EMPTY, node.shape, node.dtype, None, value)
         else:
             self._node = DETACH(node)
@@ -304,7 +304,9 @@ class Tensor:
         if mode.trace is not None:
             mode.trace.seen(self)
             mode.trace.written(self)
-        if requires_grad and mode.gradients and self.dtype.is_floating_point:
+        if requires_grad and not mode.gradients:
+            node = DETACH(node)
+        elif requires_grad and self.dtype.is_floating_point:
             self._requires_grad = True
         if self._view is not None:
             from onegraph.frontend.views import write_through

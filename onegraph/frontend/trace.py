@@ -86,7 +86,7 @@ class Trace:
         if tensor._view is not None:
             self.seen(tensor._view.base)
         key = id(tensor)
-        if key in self.outside:
+        if key in self.outside or key in self.changed:
             return
         node = tensor.node
         if type(node.value) is Buffer:
@@ -107,7 +107,7 @@ class Trace:
             self.outside[key] = (tensor, node)
         elif self.is_own(tensor) or self._follows_changed(tensor):
             return  # computed in this trace, if only from tensors that are captured
-        elif node.value is None and node.op != "input" and key not in self.changed and not tensor._traced():
+        elif node.value is None and node.op != "input" and not tensor._traced():
             realize_tensors([tensor])  # pending work from before the trace: its value is what is captured
             tensor._settle()
             self.seen(tensor)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from onegraph.autodiff import gradient
 from onegraph.errors import GradientError
-from onegraph.frontend.state import mode, wait_for
+from onegraph.frontend.state import mode, no_grad, wait_for
 from onegraph.frontend.tensor import Tensor, View, same_node
 from onegraph.ir.dtype import bool_
 from onegraph.ir.node import EMPTY, Node
@@ -45,6 +45,10 @@ def alias(base: Tensor) -> Tensor:
 def write_through(view: Tensor, value: Node) -> None:
     """Write a view's new value to its base (and to the base's base)."""
     assert view._view is not None
+    if view._view.detached and mode.gradients:
+        with no_grad():
+            write_through(view, value)
+        return
     base, function = view._view.base, view._view.function
     leaf = base._requires_grad and base.is_leaf
     if leaf and mode.gradients and view._requires_grad:
@@ -58,7 +62,7 @@ def write_through(view: Tensor, value: Node) -> None:
         mode.trace.written(base)
     if base._view is not None:
         write_through(base, node)
-    if view._requires_grad and not leaf:
+    if view._requires_grad and mode.gradients and not leaf:
         base._requires_grad = True
     base._replace(node, leaf)
     wait_for(base)
