@@ -436,3 +436,13 @@ def test_long_chains() -> None:
         y = y + 1.0
     with tf.Session() as sess:
         assert sess.run([y, tf.gradients(y, x)[0]], {x: 1}) == [3001, 1]
+
+
+def test_a_placeholder_without_a_shape_is_one_number() -> None:
+    x = tf.placeholder("float", name="x")
+    with tf.Session() as sess:
+        assert sess.run(x * 2, {x: 3}) == 6
+        with pytest.raises(FeedError, match=r"got shape \(17,\)(?s:.*)is one number: say shape=\(None,\)"):
+            sess.run(x * 2, {x: np.zeros(17)})
+        with pytest.raises(FeedError, match=r"say shape=\(None, None\)"):
+            sess.run(x * 2, {x: np.zeros((3, 4))})

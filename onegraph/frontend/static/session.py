@@ -281,7 +281,12 @@ def _buffer(tensor: Tensor, value: Any) -> Buffer:
     if len(array.shape) != len(shape) or any(
         type(s) is int and s != n for s, n in zip(shape, array.shape, strict=True)
     ):
-        raise FeedError(f"feed {describe_placeholder(tensor)}: got shape {show(array.shape)}")
+        several = not shape and array.shape  # a placeholder without a shape, in a program written for TensorFlow
+        sizes = f"({', '.join(['None'] * array.ndim)}{',' if array.ndim == 1 else ''})"
+        raise FeedError(
+            f"feed {describe_placeholder(tensor)}: got shape {show(array.shape)}",
+            hint=f"a placeholder made without a shape is one number: say shape={sizes}" if several else None,
+        )
     return current_backend().copy_in(array, dtype)
 
 
