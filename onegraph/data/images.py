@@ -100,6 +100,11 @@ def _open(path: str | os.PathLike[str], max_pixels: int) -> Any:
         image = pillow.open(path)
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
+    except OSError as error:
+        if error.errno is not None:  # what the system says; Pillow's own errors have no number
+            reason = "a folder, not an image" if os.path.isdir(path) else f"cannot be read: {error.strerror}"
+            raise DataError(f"{path}: {reason}") from error
+        raise DataError(f"{path}: not a readable image ({', '.join(EXTENSIONS)})") from error
     except Exception as error:
         raise DataError(f"{path}: not a readable image: {error}") from error
     width, height = image.size

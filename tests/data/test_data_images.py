@@ -92,8 +92,10 @@ def test_broken_files(tmp_path: Path) -> None:
             load_image(tmp_path / name)
     with pytest.raises(DataError, match="no such file"):
         load_image(tmp_path / "nothing.png")
-    with pytest.raises(DataError, match="not a readable image"):
+    with pytest.raises(DataError, match=": a folder, not an image"):
         load_image(tmp_path)
+    with pytest.raises(DataError, match=r"text\.png: not a readable image \("):
+        load_image(tmp_path / "text.png")
 
 
 def test_a_decompression_bomb_is_not_decoded(tmp_path: Path) -> None:
