@@ -181,7 +181,9 @@ class _Call:
             (mode.gradients and any(t._requires_grad for t in results + known_gradients))
             or any(t._requires_grad and not t.is_leaf for t in changed)
         )
-        if self.lazily:
+        self.graph: Graph | None = None
+        self.reason = trace.lazily
+        if trace.lazily is not None:
             return
         self.written = [(self._place(t, trace), t.node) for t in changed]
         self.gradients = [(self._place(t, trace), None if t._grad is None else t._grad.node) for t in gradients]
@@ -252,12 +254,13 @@ class _Call:
 
     def run(self, tensors: Sequence[Tensor]) -> Any:
         waiting = take_waiting()
-        read = [*tensors, *[tensors[i]._grad for i in self.argument_gradients]]
+        read: list[Any] = [*tensors, *[tensors[i]._grad for i in self.argument_gradients]]
         read += [p.find(tensors) for p in self.captured]
         missing = [t for t in read if type(t.node.value) is not Buffer]
         if waiting or missing:
             realize_tensors([*waiting, *missing])
         if self.plan is None:
+            assert self.graph is not None
             self.plan = plan_for(self.graph)
         buffers = [t.node.value for t in read]
         for generator, _, streams in self.random:
@@ -375,6 +378,11 @@ class Function:
     def trace(self, *args: Any, **kwargs: Any) -> Traced:
         """The graph for these arguments, without running it."""
         call, _ = self._call_for(args, kwargs)
+        if call.graph is None:
+            raise TraceError(
+                f"no single plan can do what this function does: {call.reason}",
+                hint="calls of it are recorded lazily instead",
+            )
         return Traced(call.graph, call)
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,15 +16,15 @@ import numpy as np
 from onegraph.backends.contract import Buffer
 from onegraph.config import settings
 from onegraph.errors import ArgumentTypeError, DTypeError, GradientError, ShapeError, TraceError
+from onegraph.frontend.aliasing import Storage, View, same_node
 from onegraph.frontend.arrays import array_from_data
 from onegraph.frontend.device import Device, Size
 from onegraph.frontend.state import former_leaves, leaves, mode, no_grad, take_waiting, wait_for
+from onegraph.frontend.values import Values
 from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import (
     DType,
     as_dtype,
-    bfloat16,
-    bfloat16_to_float32,
     get_default_dtype,
 )
 from onegraph.ir.node import EMPTY, Node
@@ -37,45 +37,7 @@ from onegraph.runtime.plan import current_backend
 from onegraph.runtime.realize import HOW_TO_TRACE, NOT_TRACED, realize
 
 
-class View:
-    """How a tensor follows another: it is `function` of the base's node, and writing to it writes to the base."""
-
-    __slots__ = ("detached", "first_base", "follows", "function", "storage", "version")
-
-    def __init__(self, base: Tensor, function: Callable[[Node], Node], detached: bool = False) -> None:
-        self.detached = detached or not mode.gradients
-        self.follows = not base._requires_grad
-        self.first_base = base
-        self.function = function
-        self.version = base._version
-        storage = base.storage_of_views()
-        if storage is None:
-            storage = Storage()
-            base._storage = weakref.ref(storage)
-        self.storage = storage
-
-    @property
-    def base(self) -> Tensor:
-        """The tensor that is followed."""
-        left = self.storage.left_to
-        return self.first_base if left is None else left
-
-
-class Storage:
-    """What a tensor shares with its views, until `tensor.data = other` lets it go: they then follow `left_to`."""
-
-    __slots__ = ("__weakref__", "left_to")
-
-    def __init__(self) -> None:
-        self.left_to: Tensor | None = None
-
-
-def same_node(node: Node) -> Node:
-    """What a tensor that shows all of its base is of the base."""
-    return node
-
-
-class Tensor:
+class Tensor(Values):
     """An array of numbers that remembers how it was computed.
 
     Made by `onegraph.tensor`, `zeros`, `randn` and the like, and by operations on other tensors. Operations check
@@ -364,95 +326,8 @@ class Tensor:
             value = self._node.value
         return value  # type: ignore[no-any-return]
 
-    def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
-        """The value as a NumPy array. It may share memory with the tensor, so it is read-only; copy it to write.
-
-        Args:
-            force: also for a tensor that requires gradients (as `detach().numpy()`).
-        """
-        if self._requires_grad and not force:
-            raise GradientError(
-                "numpy() of a tensor that requires gradients would lose them", hint="use x.detach().numpy()"
-            )
-        return self._array()
-
-    def _array(self) -> np.ndarray[Any, Any]:
-        """The value as a read-only array; bfloat16 as float32, since NumPy has no bfloat16."""
-        buffer = self._realize()
-        array = current_backend().copy_out(buffer)
-        if buffer.dtype is bfloat16:
-            return bfloat16_to_float32(array)
-        array = array.view()
-        array.flags.writeable = False
-        return array
-
-    def item(self) -> Any:
-        """The value of a tensor with one element, as a Python number."""
-        if self._node.size != 1:
-            raise ShapeError(
-                f"item: a tensor of shape {show(self.shape)} has more than one element",
-                hint="use tolist() or index it first",
-            )
-        return self._array().item()
-
-    def tolist(self) -> Any:
-        """The values as nested lists of Python numbers."""
-        return self._array().tolist()
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        array = self.numpy()
-        return array.astype(dtype) if dtype is not None and array.dtype != dtype else array.copy() if copy else array
-
-    def __dlpack__(self, **kwargs: Any) -> Any:
-        array = self.numpy()
-        return np.array(array).__dlpack__(**kwargs)  # a copy: NumPy exports only writable arrays
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return (1, 0)
-
-    def __bool__(self) -> bool:
-        if self._node.size != 1:
-            raise ShapeError(
-                f"the truth of a tensor of shape {show(self.shape)} is ambiguous", hint="use .any() or .all()"
-            )
-        return bool(self._array().item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __index__(self) -> int:
-        if self.dtype.is_floating_point:
-            raise ArgumentTypeError("only integer tensors of a single element can be used as an index")
-        return int(self.item())
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self._node.shape == () and spec else format(str(self), spec)
-
-    def __len__(self) -> int:
-        if not self._node.shape:
-            raise ArgumentTypeError("a tensor without dimensions has no len()")
-        return int(self._node.shape[0])
-
-    def __iter__(self) -> Iterable[Tensor]:
-        if not self._node.shape:
-            raise ArgumentTypeError("a tensor without dimensions cannot be iterated")
-        return iter([self[i] for i in range(len(self))])
-
-    def __contains__(self, value: Any) -> bool:
-        return bool((self == value).any())
-
     def __hash__(self) -> int:
         return id(self)
-
-    def __repr__(self) -> str:
-        if mode.trace is not None and self._traced():
-            return f"tensor(<traced>, shape={show(self.shape)}, dtype={self.dtype})"
-        from onegraph.frontend.printing import tensor_text
-
-        return tensor_text(self)
 
     def _traced(self) -> bool:
         from onegraph.ir.traverse import topological
@@ -461,29 +336,6 @@ class Tensor:
             (n.op == "input" and n.value is None) or n.op == "dimension" or any(type(s) is Dim for s in n.shape)
             for n in topological([self.node], stop=lambda n: type(n.value) is Buffer)
         )
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        if not self.is_leaf:
-            raise GradientError(
-                "only tensors made by the user can be deep-copied, not results of operations", hint="use x.detach()"
-            )
-        copied = type(self).__new__(type(self))
-        memo[id(self)] = copied
-        extra = {
-            k: v
-            for k, v in self.__dict__.items()
-            if k not in ("_node", "_view", "_storage", "_requires_grad", "_grad", "_hooks")
-        }
-        copied.__dict__.update(extra)
-        copied._node = Node("input", (), EMPTY, self.node.shape, self.dtype, None, self._realize())
-        if self._requires_grad:
-            copied.requires_grad_(True)
-        if self.grad is not None:
-            copied.grad = self.grad.__deepcopy__(memo)
-        return copied
-
-    def __reduce__(self) -> Any:
-        return (_unpickle, (type(self), np.array(self._realize().array), self.dtype.name, self._requires_grad))
 
     # ---- differentiation
 
@@ -522,11 +374,6 @@ class Tensor:
         self._requires_grad = False
         return self
 
-    @property
-    def data(self) -> Tensor:
-        """The tensor's storage without gradients; writing to it writes to the tensor."""
-        return self.detach()
-
     def _leave_storage(self) -> None:
         """Let views of this tensor keep what they show, and go on without it."""
         storage = self.storage_of_views()
@@ -540,6 +387,11 @@ class Tensor:
     def storage_of_views(self) -> Storage | None:
         """What this tensor shares with its views, where it has any."""
         return None if self._storage is None else self._storage()
+
+    @property
+    def data(self) -> Tensor:
+        """The tensor's storage without gradients; writing to it writes to the tensor."""
+        return self.detach()
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -640,11 +492,3 @@ def _node_from_data(data: Any, dtype: Any) -> Node:
     if mode.trace is not None:
         mode.trace.made(tensor)
     return tensor._node
-
-
-def _unpickle(kind: type[Tensor], array: np.ndarray[Any, Any], dtype: str, requires_grad: bool) -> Tensor:
-    tensor = kind.__new__(kind)
-    tensor._node = wrap_buffer(Buffer(array, as_dtype(dtype)))._node
-    if requires_grad:
-        tensor.requires_grad_(True)
-    return tensor
