@@ -8,6 +8,7 @@ from onegraph.config import settings, using
 from onegraph.frontend import (
     autograd,
     convert,
+    copying,
     dynamic,
     functional_autograd,
     generate,
@@ -38,7 +39,13 @@ dynamic.install(namespaces)
 for _name in ("Variable", "functional", "gradcheck"):
     setattr(autograd, _name, getattr(functional_autograd, _name))
 autograd.set_grad_enabled, autograd.inference_mode = set_grad_enabled, inference_mode  # type: ignore[attr-defined]
-for _name, _method in {**convert.METHODS, **random.METHODS, **types.METHODS, **legacy.METHODS}.items():
+for _name, _method in {
+    **convert.METHODS,
+    **random.METHODS,
+    **types.METHODS,
+    **legacy.METHODS,
+    **copying.METHODS,
+}.items():
     setattr(Tensor, _name, _method)
 
 

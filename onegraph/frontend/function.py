@@ -281,10 +281,10 @@ class _Call:
             else:
                 tensor._replace(node, tensor._requires_grad and tensor.is_leaf)
         position = len(self.written)
-        for place, node in self.gradients:
+        for place, gradient in self.gradients:
             owner = place.owner(tensors)
-            owner._grad = None if node is None else wrap_buffer(values[position])
-            position += node is not None
+            owner._grad = None if gradient is None else wrap_buffer(values[position])
+            position += gradient is not None
 
 
 def _root(tensor: Tensor) -> Tensor:
