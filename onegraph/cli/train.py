@@ -13,6 +13,7 @@ import shutil
 import sys
 import time
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -224,12 +225,13 @@ def _load_weights(model: Module, path: str) -> None:
 def _summary(settings: Settings, data: Any, model: Module, out: Path, trainer: Trainer) -> str:
     count = sum(parameter.numel() for parameter in model.parameters())
     channels, height, width = data.image_shape
+    watch = "to watch" if find_spec("tensorboard") else "to watch, with TensorBoard installed"
     lines = [
         f"{settings.network}: {count:,} parameters; {settings.optimizer}, learning rate {settings.lr:g}, "
         f"batches of {settings.batch_size}, seed {settings.seed}",
         f"{settings.data}: {len(data.train):,} training and {len(data.test):,} test images, "
         f"{len(data.class_names)} classes, {height}x{width}, {'gray' if channels == 1 else 'colour'}",
-        f"writing to {out}; to watch: tensorboard --logdir {shlex.quote(str(out))}",
+        f"writing to {out}; {watch}: tensorboard --logdir {shlex.quote(str(out))}",
     ]
     position = trainer.position
     if position.epoch >= settings.epochs:
