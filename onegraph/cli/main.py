@@ -66,6 +66,11 @@ class CommandGroup(click.Group):
         except BrokenPipeError:  # `onegraph explain ... | head`
             sys.stderr.close()
             ctx.exit(0)
+        except OSError as error:  # a full disk behind stdout, too many open files
+            if ctx.params.get("debug"):
+                raise
+            click.echo(f"{type(error).__name__}: {error}", err=True)
+            ctx.exit(1)
 
 
 def describe(error: OneGraphError) -> str:

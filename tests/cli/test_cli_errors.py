@@ -242,6 +242,15 @@ def test_ctrl_c_before_training_is_no_traceback(call: Any, monkeypatch: pytest.M
     assert result.exit_code == 130 and "Traceback" not in result.output
 
 
+def test_what_the_system_refuses_is_one_line(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("onegraph.cli.info.collect", full)
+    result = call("info")
+    assert result.exit_code == 1 and result.stderr == "OSError: [Errno 28] No space left on device\n"
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(call: Any, name: str) -> None:
     assert name in call("--help").stdout
