@@ -134,10 +134,11 @@ def transpose(input: Any, dim0: int, dim1: int) -> Node:
     x = as_node(input)
     rank = len(x.shape)
     a, b = normalize_dim("transpose", dim0, rank), normalize_dim("transpose", dim1, rank)
+    if a == b:
+        return x
     order = list(range(rank))
-    if order:
-        order[a], order[b] = order[b], order[a]
-    return permute_to(x, order)
+    order[a], order[b] = b, a
+    return PERMUTE(x, dims=tuple(order))
 
 
 @public(view=True, inplace=True)

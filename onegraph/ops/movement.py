@@ -44,7 +44,7 @@ def check_sizes(op: str, shape: Shape) -> Shape:
     """The shape, when no size is negative and it is not absurdly large."""
     count = 1
     for size in shape:
-        if not isinstance(size, Dim):
+        if type(size) is int:
             if size < 0:
                 raise ShapeError(f"{op}: the shape {show(shape)} has a negative size")
             count *= size
@@ -79,7 +79,10 @@ RESHAPE: Op = register(
 
 
 def _permute_rule(x: Node, *, dims: tuple[int, ...]) -> tuple[Shape, DType]:
-    if len(dims) != len(x.shape) or {*dims} != {*range(len(dims))}:
+    seen = 0
+    for d in dims:
+        seen |= 1 << d if 0 <= d else 0
+    if len(dims) != len(x.shape) or seen != (1 << len(dims)) - 1:
         raise ShapeError(f"permute: {dims} is not an order of the {len(x.shape)} dimensions of {show(x.shape)}")
     return tuple([x.shape[d] for d in dims]), x.dtype
 
