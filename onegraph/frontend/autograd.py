@@ -215,9 +215,10 @@ def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Remo
         mode.trace.run_lazily("it registers a hook on a tensor from outside")
         return RemovableHandle({0: hook}, 0)
     if self._hooks is None:
-        self._hooks = {}
+        node, hooks = self.node, {}
+        self._hooks = hooks
         if not self.is_leaf:
-            self._node = hooked(self.node, self._hooks)
+            self._node = hooked(node, hooks)
     number = max(self._hooks, default=-1) + 1
     self._hooks[number] = hook
     return RemovableHandle(self._hooks, number)

@@ -243,9 +243,11 @@ def _repeat_interleave(general: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         if repeats is None:  # how often each index is to be repeated
             count = _as_tensor("repeat_interleave", input)
+            if count.ndim != 1:
+                raise ShapeError(f"repeat_interleave: repeats must have one dimension, got {tuple(count.shape)}")
             return repeat_interleave(wrap(iota(count.shape[0]), False), count, 0, output_size=output_size)
         value = _given(output_size is not None, "repeat_interleave", repeats, "give output_size, the sum of repeats")
-        if value is not None and value.size > 1:
+        if value is not None and value.size != 1:
             output_size = int(value.sum())
         elif value is not None:
             repeats = int(value.item())

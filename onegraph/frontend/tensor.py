@@ -380,7 +380,7 @@ class Tensor(Values):
         if storage is None:
             return
         left = Tensor.__new__(Tensor)
-        left._node = DETACH(self.node) if self._requires_grad else self.node
+        left._node, left._requires_grad = self.node, self._requires_grad
         left._view, left._version, left._storage = self._view, self._version, self._storage
         storage.left_to, self._storage = left, None
 

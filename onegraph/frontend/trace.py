@@ -28,6 +28,7 @@ class Before(NamedTuple):
     node: Node
     view: View | None
     storage: Storage | None
+    left_to: Tensor | None
     requires_grad: bool
     leaf: bool
 
@@ -96,7 +97,7 @@ class Trace:
                 self.constants.add(node)
                 tensor = wrap_buffer(node.value)  # a constant of the trace; what is written to it later is not kept
                 key = id(tensor)
-            elif tensor._requires_grad and mode.gradients and not tensor.is_leaf:
+            elif tensor._requires_grad and not tensor.is_leaf:
                 self.run_lazily("a gradient may flow on to what a tensor from outside was computed from")
             if node in self.owners and self.owners[node] is not tensor:
                 if tensor._view is not None or tensor._requires_grad:
@@ -142,9 +143,10 @@ class Trace:
         if id(tensor) not in self.changed:
             node = tensor._node
             leaf = leaves.get(node) is tensor
-            self.changed[id(tensor)] = Before(
-                tensor, node, tensor._view, tensor.storage_of_views(), tensor._requires_grad, leaf
-            )
+            storage = tensor.storage_of_views()
+            left_to = None if storage is None else storage.left_to
+            before = Before(tensor, node, tensor._view, storage, left_to, tensor._requires_grad, leaf)
+            self.changed[id(tensor)] = before
 
     def gradient_read(self, tensor: Tensor) -> None:
         """Note that a tensor's `.grad` is read."""
@@ -177,7 +179,7 @@ class Trace:
 
     def restore(self) -> None:
         """Leave the tensors from outside as they were before the trace."""
-        for tensor, node, view, storage, requires_grad, leaf in self.changed.values():
+        for tensor, node, view, storage, left_to, requires_grad, leaf in self.changed.values():
             if leaves.get(tensor._node) is tensor:
                 leaves.pop(tensor._node, None)
             if leaf:
@@ -185,7 +187,7 @@ class Trace:
                 leaves[node] = tensor
             tensor._node, tensor._view, tensor._requires_grad = node, view, requires_grad
             if storage is not None:
-                tensor._storage, storage.left_to = weakref.ref(storage), None
+                tensor._storage, storage.left_to = weakref.ref(storage), left_to
             tensor._version += 1  # views that were read while tracing follow
             if view is not None:
                 view.version = -1

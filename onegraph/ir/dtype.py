@@ -107,7 +107,11 @@ def as_dtype(value: Any) -> DType:
         return _default_float
     if isinstance(value, str):
         return by_name(value)
-    return from_numpy(np.dtype(value))
+    try:
+        numpy_dtype = np.dtype(value)
+    except (TypeError, ValueError):
+        raise DTypeError(f"{value!r:.80} is no dtype", hint=f"there are {_names()}") from None
+    return from_numpy(numpy_dtype)
 
 
 def from_numpy(numpy_dtype: np.dtype[Any]) -> DType:

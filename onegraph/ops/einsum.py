@@ -203,7 +203,7 @@ def einsum(*args: Any) -> Node:
     >>> einsum("bij,bjk->bik", full((2, 3, 4), 1.0), full((2, 4, 5), 1.0)).shape
     (2, 3, 5)
     """
-    if not args:
+    if not args or (len(args) == 1 and not isinstance(args[0], str)):
         raise ArgumentError("einsum: needs an equation and at least one operand")
     if isinstance(args[0], str):
         given = args[1:]

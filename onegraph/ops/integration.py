@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from onegraph.errors import ArgumentError
+from onegraph.errors import ArgumentError, ShapeError
 from onegraph.ir.node import Node
 from onegraph.ops.binary import add, div, mul, sub
 from onegraph.ops.movement import RESHAPE, slice_dim
@@ -17,6 +17,8 @@ from onegraph.ops.shapes import normalize_dim
 
 def _areas(y: Node, x: Any, dx: Any, dim: int) -> Node:
     """The area of each trapezoid between neighbours along a dimension."""
+    if not y.shape:
+        raise ShapeError("trapezoid: needs at least one dimension to integrate along")
     size = y.shape[dim]
     pairs = add(slice_dim(y, dim, 1, size), slice_dim(y, dim, 0, size - 1))
     if x is None:

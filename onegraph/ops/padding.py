@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import index
 
 from onegraph.errors import ArgumentError, ArgumentTypeError, ShapeError
 from onegraph.ir.node import Node
@@ -33,7 +34,10 @@ def pad(input: Node, pad: Sequence[int], mode: str = "constant", value: float | 
     (2, 6)
     """
     x = as_node(input)
-    amounts = [int(p) for p in pad]
+    try:
+        amounts = [index(p) for p in pad]
+    except TypeError:
+        raise ArgumentTypeError(f"pad: amounts must be a list or tuple of ints, got {pad!r:.80}") from None
     if len(amounts) % 2 or len(amounts) > 2 * len(x.shape):
         raise ShapeError(
             f"pad: {tuple(pad)} must be pairs (before, after) for at most the dimensions of {show(x.shape)}"
@@ -50,11 +54,13 @@ def pad(input: Node, pad: Sequence[int], mode: str = "constant", value: float | 
     return x
 
 
+_pad = pad
+
+
 @public("constant_pad_nd")
 def constant_pad_nd(input: Node, pad: Sequence[int], value: float = 0) -> Node:
     """A constant put before and after the last dimensions, as `nn.functional.pad`."""
-    x = as_node(input)
-    return pad_constant(x, list(zip(pad[::2], pad[1::2], strict=True)), value)
+    return _pad(input, pad, "constant", value)
 
 
 def pad_constant(x: Node, pairs: Sequence[Pair], value: float) -> Node:

@@ -321,6 +321,10 @@ def hurwitz_zeta(s: float, x: Node) -> Node:
     return total
 
 
+_HIGHEST_ORDER = 170
+"""The largest n whose factorial is a finite float64."""
+
+
 @public("polygamma")
 def polygamma(n: int, input: Any) -> Node:
     """The n-th derivative of `digamma`, for x > 0: (-1)^(n + 1) n! zeta(n + 1, x) (DLMF 5.15.1).
@@ -333,6 +337,8 @@ def polygamma(n: int, input: Any) -> Node:
         n, input = input, n
     if n < 0:
         raise ArgumentError(f"polygamma: the order must not be negative, got {n}")
+    if n > _HIGHEST_ORDER:
+        raise ArgumentError(f"polygamma: the order must be at most {_HIGHEST_ORDER}, got {n}: {n}! is not finite")
     if n == 0:
         return digamma(input)
     x, back = _double(input)

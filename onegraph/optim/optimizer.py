@@ -228,6 +228,9 @@ class Optimizer:
         }
         if not idle:
             return
+        if mode.trace is not None:  # it happens once, so a trace of it cannot be repeated
+            mode.trace.run_lazily("parameters that shared a step count go apart")
+            return
         parted: dict[int, Tensor] = {}
         for p in active:
             for name in scalars:

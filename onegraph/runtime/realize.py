@@ -20,7 +20,7 @@ from onegraph.config import settings
 from onegraph.errors import TraceError, describe_location
 from onegraph.ir.dtype import DType
 from onegraph.ir.graph import Graph
-from onegraph.ir.node import EMPTY, Node, input_node
+from onegraph.ir.node import EMPTY, Node, bundle, input_node
 from onegraph.ir.traverse import with_inputs
 from onegraph.ops.leaf import constant
 from onegraph.ops.shapes import show
@@ -192,7 +192,7 @@ def _computed_again(pending: Pending) -> list[Node]:
     if not old:
         return []
     kept = {i for node in pending.order if node not in old for i in node.inputs if i in old}
-    return [n for n in pending.order if n in kept and n.op not in _CHEAP and n not in pending.outputs]
+    return [n for n in pending.order if n in kept and n.op not in _CHEAP and n.dtype is not bundle and n not in pending.outputs]
 
 
 def scalar_buffer(value: Any, dtype: DType) -> Buffer:

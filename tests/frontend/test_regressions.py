@@ -461,3 +461,47 @@ def test_threads_train_models_of_their_own(traced: bool) -> None:
     for thread in threads:
         thread.join()
     assert together == alone
+
+
+def test_a_loop_that_is_kept_for_later_is_not_kept_as_a_whole() -> None:
+    x = og.ones(3, 2)
+    state, rows = og.scan(lambda c, r: (c + r, c * r), og.zeros(2), x)
+    for i in range(1, 5):  # computed again and again by different plans, with one more of its results in the last
+        (rows * i).sum().tolist()
+    assert (state + rows.sum()).tolist() == [9.0, 9.0]
+
+
+def test_hook_registered_while_tracing_counts_once() -> None:
+    w = og.ones(2, requires_grad=True)
+    view = w[None]
+
+    @og.jit
+    def step(x: og.Tensor) -> None:
+        view.register_hook(lambda g: g * 2)
+        (view * x).sum().backward()
+        with og.no_grad():
+            w.add_(1)
+
+    step(og.ones(2))
+    assert w.grad.tolist() == [2.0, 2.0]
+
+
+def test_parameters_whose_step_counts_part_while_traced() -> None:
+    def run(traced: bool) -> list[list[float]]:
+        a, b = og.ones(2, requires_grad=True), og.ones(2, requires_grad=True)
+        optimizer = og.optim.Adam([a, b], lr=0.1)
+
+        def step(x: og.Tensor) -> None:
+            optimizer.zero_grad()
+            (a * b * x).sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            (a * a).sum().backward()
+            optimizer.step()
+
+        function = og.jit(step) if traced else step
+        for value in (1.0, 2.0, 3.0):
+            function(og.tensor([value, 1.0]))
+        return [a.tolist(), b.tolist()]
+
+    assert run(True) == run(False)

@@ -242,6 +242,8 @@ class Writer:
                      "n = n + 0.5", "x = outputs[-1]"]  # fmt: skip
         if "opt" in self.env:
             templates += ["opt.param_groups[0]['lr'] = 0.01 * (i + 1)", "opt.zero_grad()"]
+        if any(re.match(r"s1\d", name) for name in self.names):  # what happens to its views is not promised
+            templates = [template for template in templates if ".data = " not in template]
         self.env.update(i=0, outputs=[og.ones(3)])
         self.try_line(lines, self.fill(self.choose.choice(templates)))
 
