@@ -27,7 +27,8 @@ class View:
         self.first_base = base
         self.function = function
         self.version = base._version
-        storage = base.storage_of_views()
+        shared = base._storage
+        storage = None if shared is None else shared()
         if storage is None:
             storage = Storage()
             base._storage = weakref.ref(storage)

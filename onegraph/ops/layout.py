@@ -41,9 +41,9 @@ def infer_shape(op: str, have: Shape, want: Sequence[Any]) -> Shape:
     (8, 3)
     """
     shape = as_shape(op, tuple(want))
-    holes = [i for i, size in enumerate(shape) if size == -1]
-    if not holes:
+    if -1 not in shape:
         return shape
+    holes = [i for i, size in enumerate(shape) if size == -1]
     if len(holes) > 1:
         raise ShapeError(f"{op}: only one size of {show(shape)} can be -1")
     total, known = numel(have), numel([size for size in shape if size != -1])

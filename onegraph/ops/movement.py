@@ -232,7 +232,7 @@ def _slice_rule(
     for size, start, stop, step in zip(x.shape, starts, stops, steps, strict=True):
         if step < 1:
             raise ShapeError(f"slice: step {step} is not positive")
-        known = not isinstance(size, Dim) and not isinstance(start, Dim) and not isinstance(stop, Dim)
+        known = type(size) is int and type(start) is int and type(stop) is int
         if known and not 0 <= start <= stop <= size:
             raise OutOfRangeError(f"slice: {start} to {stop} is out of range for size {size} of {show(x.shape)}")
         shape.append(0 if start == stop else (stop - start - 1) // step + 1)
