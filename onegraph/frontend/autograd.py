@@ -215,7 +215,8 @@ def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Remo
         mode.trace.run_lazily("it registers a hook on a tensor from outside")
         return RemovableHandle({0: hook}, 0)
     if self._hooks is None:
-        node, hooks = self.node, {}
+        node = self.node
+        hooks: dict[int, Any] = {}
         self._hooks = hooks
         if not self.is_leaf:
             self._node = hooked(node, hooks)

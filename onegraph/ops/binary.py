@@ -439,8 +439,9 @@ def clamp_max(input: Any, max: Any) -> Node:
 
 @public("square", inplace=True)
 def square(input: Any) -> Node:
-    """x * x, elementwise."""
+    """x * x, elementwise; of bools it is int64, as a power is."""
     x = as_node(input)
+    x = cast(x, int64) if x.dtype is bool_ else x
     return mul(x, x)
 
 

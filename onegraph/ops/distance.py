@@ -19,7 +19,7 @@ from onegraph.ops.movement import expand_to, reshape_to
 from onegraph.ops.promotion import as_node, promote, to_float
 from onegraph.ops.public import public
 from onegraph.ops.reduction import SUM
-from onegraph.ops.shapes import broadcast_shapes, check_kind, normalize_dim, same_size, show
+from onegraph.ops.shapes import as_float, broadcast_shapes, check_kind, normalize_dim, same_size, show
 from onegraph.ops.statistics import floating, vector_norm, widened
 
 
@@ -64,7 +64,9 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
         x1, x2: (batch, size) or (size,); they broadcast.
     """
     a, b = map(to_float, promote(x1, x2))
-    return cast(vector_norm(add(SUB(widened(a), widened(b)), eps), float(p), -1, keepdim), a.dtype)
+    return cast(
+        vector_norm(add(SUB(widened(a), widened(b)), eps), as_float("pairwise_distance", "p", p), -1, keepdim), a.dtype
+    )
 
 
 @public(method=False)
@@ -131,4 +133,4 @@ def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out:
     x = as_node(input)
     check_kind("normalize", x, "float")
     wide = widened(x)
-    return cast(DIV(wide, clamp_min(vector_norm(wide, float(p), dim, True), eps)), x.dtype)
+    return cast(DIV(wide, clamp_min(vector_norm(wide, as_float("normalize", "p", p), dim, True), eps)), x.dtype)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from onegraph.errors import ArgumentError, ShapeError
+from onegraph.errors import ArgumentError, ArgumentTypeError, ShapeError
 from onegraph.ir.node import Node
 from onegraph.ops.binary import MUL
 from onegraph.ops.contraction import MATMUL
@@ -240,6 +240,8 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Node:
             raise ArgumentError(f"tensordot: dims {dims} is out of range for {show(x.shape)} and {show(y.shape)}")
         pairs = [(len(x.shape) - dims + i, i) for i in range(dims)]
     else:
+        if not isinstance(dims, (list, tuple)) or len(dims) != 2:
+            raise ArgumentTypeError(f"tensordot: dims must be an int or two lists of dimensions, got {dims!r:.80}")
         first, second = ([d] if isinstance(d, int) else list(d) for d in dims)
         if len(first) != len(second):
             raise ArgumentError(f"tensordot: {len(first)} and {len(second)} dimensions to sum over")

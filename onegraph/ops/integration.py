@@ -12,7 +12,7 @@ from onegraph.ops.promotion import as_node, to_float
 from onegraph.ops.public import public
 from onegraph.ops.reduction import sum_
 from onegraph.ops.scan import cumsum
-from onegraph.ops.shapes import normalize_dim
+from onegraph.ops.shapes import normalize_dim, show
 
 
 def _areas(y: Node, x: Any, dx: Any, dim: int) -> Node:
@@ -26,9 +26,13 @@ def _areas(y: Node, x: Any, dx: Any, dim: int) -> Node:
     if dx is not None:
         raise ArgumentError("trapezoid: give x or dx, not both")
     points = as_node(x)
+    if not points.shape:
+        raise ShapeError("trapezoid: x must have at least one dimension")
     if len(points.shape) == 1:
         points = RESHAPE(points, shape=(points.shape[0], *(1 for _ in y.shape[dim + 1 :])))
     along = len(points.shape) - (len(y.shape) - dim)
+    if along < 0:
+        raise ShapeError(f"trapezoid: x of shape {show(points.shape)} does not fit values of shape {show(y.shape)}")
     count = points.shape[along]
     widths = sub(slice_dim(points, along, 1, count), slice_dim(points, along, 0, count - 1))
     return div(mul(pairs, widths), 2.0)

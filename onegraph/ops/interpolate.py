@@ -25,7 +25,7 @@ from onegraph.ops.movement import PERMUTE, expand_to, reshape_to
 from onegraph.ops.promotion import as_node
 from onegraph.ops.public import public
 from onegraph.ops.record import Array
-from onegraph.ops.shapes import check_kind, numel, show
+from onegraph.ops.shapes import as_float, check_kind, numel, show
 from onegraph.ops.statistics import widened
 
 RANKS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
@@ -154,7 +154,7 @@ def _sizes_and_scales(
     if size is not None:
         if recompute:
             raise ArgumentError(f"{op}: recompute_scale_factor needs scale_factor, not size")
-        sizes = [int(s) for s in _per_dim(op, "size", size, rank)]
+        sizes = [int(as_float(op, "size", s)) for s in _per_dim(op, "size", size, rank)]
         scales: list[float | None] = [None] * rank
     else:
         factors = [float(s) for s in _per_dim(op, "scale_factor", scale_factor, rank)]

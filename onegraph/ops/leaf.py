@@ -106,8 +106,8 @@ def constant(value: Any, dtype: DType) -> Node:
                 _scalars[key] = node
         return node
     array = np.asarray(value)
-    if array.dtype == object:
-        raise ArgumentTypeError(f"expected numbers, got {type(value).__name__}")
+    if array.dtype == object or array.dtype.kind in "USVMm":
+        raise ArgumentTypeError(f"expected numbers, got {type(value).__name__} {value!r:.60}")
     if dtype is bfloat16:
         array = float32_to_bfloat16(array.astype(np.float32))
     return CONSTANT(value=Literal(array.astype(dtype.numpy), dtype))

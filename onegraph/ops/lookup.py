@@ -95,6 +95,8 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Node:
         if known.size == 0:
             raise ArgumentError("one_hot: there are no classes to infer num_classes from", hint="give num_classes")
         num_classes = int(known.max()) + 1
+    if num_classes < 0:
+        raise ArgumentError(f"one_hot: num_classes must be positive, or -1 to infer it, got {num_classes}")
     flat = reshape_to(classes, (classes.size,))
     zeros, ones = full((classes.size, num_classes), 0, dtype=int64), full(flat.shape, 1, dtype=int64)
     rows = SCATTER(zeros, cast(iota(classes.size), flat.dtype), flat, ones, dim=0, mode="set")

@@ -54,7 +54,7 @@ from onegraph.ops.movement import concat, full, slice_dim
 from onegraph.ops.promotion import as_node, promote, promote_pair, to_float
 from onegraph.ops.public import public
 from onegraph.ops.reduction import MIN
-from onegraph.ops.shapes import broadcast_shapes, normalize_dim, same_shape, show
+from onegraph.ops.shapes import as_float, broadcast_shapes, normalize_dim, same_shape, show
 
 
 def _floats(*operands: Any) -> tuple[Node, ...]:
@@ -264,9 +264,9 @@ def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None
     x = as_node(input)
     if not x.dtype.is_floating_point:
         return x
-    high = constant(float(_largest(x) if posinf is None else posinf), x.dtype)
-    low = constant(float(-_largest(x) if neginf is None else neginf), x.dtype)
-    y = WHERE(ISNAN(x), constant(float(nan or 0.0), x.dtype), x)
+    high = constant(as_float("nan_to_num", "posinf", _largest(x) if posinf is None else posinf), x.dtype)
+    low = constant(as_float("nan_to_num", "neginf", -_largest(x) if neginf is None else neginf), x.dtype)
+    y = WHERE(ISNAN(x), constant(as_float("nan_to_num", "nan", nan or 0.0), x.dtype), x)
     y = WHERE(EQ(x, constant(math.inf, x.dtype)), high, y)
     return WHERE(EQ(x, constant(-math.inf, x.dtype)), low, y)
 
@@ -290,7 +290,7 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, eq
         close = OR(close, AND(ISNAN(a), ISNAN(b)))
     x, y = (a, b) if a.dtype.is_floating_point else (cast(a, float64), cast(b, float64))
     distance = ABS(SUB(x, y))
-    allowed = add(mul(ABS(y), float(rtol)), float(atol))
+    allowed = add(mul(ABS(y), as_float("isclose", "rtol", rtol)), as_float("isclose", "atol", atol))
     return OR(close, AND(ISFINITE(distance), LE(distance, allowed)))
 
 
@@ -354,7 +354,9 @@ def ldexp(input: Any, other: Any) -> Node:
 def float_power(input: Any, exponent: Any) -> Node:
     """input to the power of exponent, in float64, elementwise."""
     base = cast(as_node(input), float64)
-    return pow(base, cast(exponent, float64) if isinstance(exponent, Node) else float(exponent))
+    return pow(
+        base, cast(exponent, float64) if isinstance(exponent, Node) else as_float("float_power", "exponent", exponent)
+    )
 
 
 @public("cross")

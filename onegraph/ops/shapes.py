@@ -101,3 +101,10 @@ def check_kind(op: str, node: Node, *kinds: str) -> DType:
     if node.dtype.kind not in kinds:
         raise DTypeError(f"{op}: needs a dtype of kind {' or '.join(kinds)}, got {node.dtype.name} {show(node.shape)}")
     return node.dtype
+
+
+def as_float(op: str, name: str, value: Any) -> float:
+    """A number that a user gave as a Python float; a text is no number, whatever it says."""
+    if isinstance(value, (str, bytes)):
+        raise ArgumentTypeError(f"{op}: {name} must be a number, got {value!r:.60}")
+    return float(value)

@@ -505,3 +505,7 @@ def test_parameters_whose_step_counts_part_while_traced() -> None:
         return [a.tolist(), b.tolist()]
 
     assert run(True) == run(False)
+
+
+def test_square_of_bools_counts() -> None:
+    assert og.tensor([True, False]).square().dtype is og.int64
