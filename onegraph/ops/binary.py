@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from onegraph.errors import ArgumentError, DTypeError
-from onegraph.ir.dtype import DType, bool_
+from onegraph.ir.dtype import DType, bool_, int64
 from onegraph.ir.node import Node, Shape
-from onegraph.ops.cast import to_bool
+from onegraph.ops.cast import cast, to_bool
 from onegraph.ops.elementwise import ABS, LOG, NEG, TRUNC, WHERE, reciprocal, sqrt
 from onegraph.ops.leaf import constant
 from onegraph.ops.promotion import as_node, common_dtype, promote, promote_pair, to_float
