@@ -81,7 +81,7 @@ RESHAPE: Op = register(
 def _permute_rule(x: Node, *, dims: tuple[int, ...]) -> tuple[Shape, DType]:
     seen = 0
     for d in dims:
-        seen |= 1 << d if 0 <= d else 0
+        seen |= 1 << d if d >= 0 else 0
     if len(dims) != len(x.shape) or seen != (1 << len(dims)) - 1:
         raise ShapeError(f"permute: {dims} is not an order of the {len(x.shape)} dimensions of {show(x.shape)}")
     return tuple([x.shape[d] for d in dims]), x.dtype

@@ -192,7 +192,11 @@ def _computed_again(pending: Pending) -> list[Node]:
     if not old:
         return []
     kept = {i for node in pending.order if node not in old for i in node.inputs if i in old}
-    return [n for n in pending.order if n in kept and n.op not in _CHEAP and n.dtype is not bundle and n not in pending.outputs]
+    return [
+        n
+        for n in pending.order
+        if n in kept and n.op not in _CHEAP and n.dtype is not bundle and n not in pending.outputs
+    ]
 
 
 def scalar_buffer(value: Any, dtype: DType) -> Buffer:
