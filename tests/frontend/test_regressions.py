@@ -12,9 +12,6 @@ from onegraph.errors import ArgumentTypeError, DivisionError, GradientError, Out
 from onegraph.frontend.state import mode
 from onegraph.runtime.plan import Plan
 
-# ---- traced functions
-
-
 # ---- writing in place, views and gradients
 
 
