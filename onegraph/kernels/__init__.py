@@ -1,0 +1,1 @@
+"""Kernels: the loop-nest form, vector math and the micro-kernel, written as LLVM IR."""

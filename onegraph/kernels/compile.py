@@ -1,0 +1,69 @@
+"""From LLVM IR to machine code: optimize, emit an object file, load it into this process.
+
+Object files are bytes, so they can be kept on disk; `load` maps one into memory and finds its functions.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import Any
+
+from onegraph.kernels.target import Target, host
+
+
+def _new_machine(target: Target) -> Any:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    description = llvm.Target.from_triple(target.triple)
+    return description.create_target_machine(
+        cpu=target.cpu, features=target.features, opt=2, reloc="default", codemodel="jitdefault", jit=True
+    )
+
+
+@functools.cache
+def machine(target: Target) -> Any:
+    """LLVM's target machine."""
+    return _new_machine(target)
+
+
+def compile_text(text: str, target: Target | None = None, *, optimize: bool = True, assembly: bool = False) -> Any:
+    """LLVM IR to an object file (bytes), or to assembly (text)."""
+    import llvmlite.binding as llvm
+
+    target = target or host()
+    tm = machine(target)
+    module = llvm.parse_assembly(text)
+    module.triple = target.triple
+    module.data_layout = str(tm.target_data)
+    if optimize:
+        options = llvm.create_pipeline_tuning_options(speed_level=2)
+        options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
+        options.loop_interleaving = False
+        builder = llvm.create_pass_builder(tm, options)
+        builder.getModulePassManager().run(module, builder)
+    return tm.emit_assembly(module) if assembly else tm.emit_object(module)
+
+
+@functools.cache
+def _engine() -> Any:
+    """The one engine of this process. (An engine takes its target machine over, so it gets one of its own.)"""
+    import llvmlite.binding as llvm
+
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), _new_machine(host()))
+
+
+_lock = threading.Lock()
+
+
+def load(code: bytes, *names: str) -> list[int]:
+    """Map an object file into memory, for good, and give the addresses of its functions. Names must be new ones."""
+    import llvmlite.binding as llvm
+
+    with _lock:
+        engine = _engine()
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        engine.finalize_object()
+        return [int(engine.get_function_address(name)) for name in names]
