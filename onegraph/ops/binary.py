@@ -13,6 +13,7 @@ from onegraph.ir.node import Node, Shape
 from onegraph.ops.cast import cast, to_bool
 from onegraph.ops.elementwise import ABS, LOG, NEG, TRUNC, WHERE, reciprocal, sqrt
 from onegraph.ops.leaf import constant
+from onegraph.ops.lowering import Pointwise, ScalarCode, V
 from onegraph.ops.promotion import as_node, common_dtype, promote, promote_pair, to_float
 from onegraph.ops.public import public
 from onegraph.ops.record import Array, InputGradient, Kind, Op, Sample, real, register
@@ -64,7 +65,10 @@ def _binary(
     high: float = 2.0,
     kinds: tuple[str, ...] = ("uint", "int", "float"),
     result: DType | None = None,
+    lower: Callable[[ScalarCode, V, V], V] | None = None,
+    exact: bool = False,
 ) -> Op:
+    """A record; `lower` is by default the method of that name."""
     return register(
         Op(
             name=name,
@@ -75,6 +79,7 @@ def _binary(
             gradient=(left, right) if left is not None or right is not None else None,
             samples=_samples(low, high, "float" not in kinds),
             dtypes=kinds,
+            lowering=Pointwise(lower or (lambda k, a, b: getattr(k, name)(a, b)), exact),
         )
     )
 
@@ -147,6 +152,7 @@ MAXIMUM: Op = _binary(
     lambda n, g: _half_where_equal(n, g, 0, GT),
     lambda n, g: _half_where_equal(n, g, 1, GT),
     kinds=ALL_KINDS,
+    exact=True,
 )
 MINIMUM: Op = _binary(
     "minimum",
@@ -155,6 +161,7 @@ MINIMUM: Op = _binary(
     lambda n, g: _half_where_equal(n, g, 0, LT),
     lambda n, g: _half_where_equal(n, g, 1, LT),
     kinds=ALL_KINDS,
+    exact=True,
 )
 ATAN2: Op = _binary(
     "atan2",
@@ -165,15 +172,27 @@ ATAN2: Op = _binary(
     low=0.5,
     kinds=("float",),
 )
-EQ: Op = _binary("eq", "a == b", np.equal, kinds=ALL_KINDS, result=bool_)
-NE: Op = _binary("ne", "a != b", np.not_equal, kinds=ALL_KINDS, result=bool_)
-LT: Op = _binary("lt", "a < b", np.less, kinds=ALL_KINDS, result=bool_)
-LE: Op = _binary("le", "a <= b", np.less_equal, kinds=ALL_KINDS, result=bool_)
-GT: Op = _binary("gt", "a > b", np.greater, kinds=ALL_KINDS, result=bool_)
-GE: Op = _binary("ge", "a >= b", np.greater_equal, kinds=ALL_KINDS, result=bool_)
-AND: Op = _binary("and", "bitwise and; logical for bools", np.bitwise_and, kinds=("bool", "uint", "int"))
-OR: Op = _binary("or", "bitwise or; logical for bools", np.bitwise_or, kinds=("bool", "uint", "int"))
-XOR: Op = _binary("xor", "bitwise exclusive or; logical for bools", np.bitwise_xor, kinds=("bool", "uint", "int"))
+
+
+def _comparison(name: str, doc: str, reference: Callable[[Array, Array], Array]) -> Op:
+    return _binary(
+        name, doc, reference, kinds=ALL_KINDS, result=bool_, lower=lambda k, a, b: k.compare(name, a, b), exact=True
+    )
+
+
+def _logic(name: str, doc: str, reference: Callable[[Array, Array], Array]) -> Op:
+    return _binary(name, doc, reference, kinds=("bool", "uint", "int"), lower=lambda k, a, b: k.logic(name, a, b))
+
+
+EQ: Op = _comparison("eq", "a == b", np.equal)
+NE: Op = _comparison("ne", "a != b", np.not_equal)
+LT: Op = _comparison("lt", "a < b", np.less)
+LE: Op = _comparison("le", "a <= b", np.less_equal)
+GT: Op = _comparison("gt", "a > b", np.greater)
+GE: Op = _comparison("ge", "a >= b", np.greater_equal)
+AND: Op = _logic("and", "bitwise and; logical for bools", np.bitwise_and)
+OR: Op = _logic("or", "bitwise or; logical for bools", np.bitwise_or)
+XOR: Op = _logic("xor", "bitwise exclusive or; logical for bools", np.bitwise_xor)
 
 
 def _shift(function: Callable[[Array, Array], Array], fill_sign: bool) -> Callable[[Array, Array], Array]:

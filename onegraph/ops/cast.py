@@ -7,6 +7,7 @@ import numpy as np
 from onegraph.ir.dtype import DType, as_dtype, bool_
 from onegraph.ir.node import Node
 from onegraph.ops.leaf import compute_type
+from onegraph.ops.lowering import Pointwise
 from onegraph.ops.record import Array, Kind, Op, Sample, real, register
 
 
@@ -28,6 +29,7 @@ CAST: Op = register(
             Sample(real(2, 3, low=-5, high=5), dtype=as_dtype(d))
             for d in ("float64", "float32", "bfloat16", "float16", "int64", "int32", "bool")
         ],
+        lowering=Pointwise(lambda k, x, *, dtype: k.cast(x, dtype), exact=True),
     )
 )
 

@@ -13,6 +13,7 @@ from onegraph.ir.dtype import DType, bool_, from_numpy
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.cast import CAST, to_bool
 from onegraph.ops.leaf import constant
+from onegraph.ops.lowering import Pointwise, ScalarCode, V
 from onegraph.ops.promotion import as_node, promote, to_float
 from onegraph.ops.public import public
 from onegraph.ops.record import OPS, Array, InputGradient, Kind, Op, Sample, real, register
@@ -51,7 +52,10 @@ def _unary(
     high: float = 2.0,
     edges: tuple[float, ...] = (0.0, -0.0, _INF, -_INF, _NAN),
     kinds: tuple[str, ...] = ("float",),
+    lower: Callable[[ScalarCode, V], V] | None = None,
+    exact: bool = False,
 ) -> Op:
+    """A record; `lower` is by default the function of that name."""
     return register(
         Op(
             name=name,
@@ -62,6 +66,7 @@ def _unary(
             gradient=(gradient,),
             samples=_edge_samples(low, high, *edges),
             dtypes=kinds,
+            lowering=Pointwise(lower or (lambda k, x: k.math(name, x)), exact=exact),
         )
     )
 
@@ -81,14 +86,32 @@ def _sigmoid_reference(x: Array) -> Array:
 
 _NUMBERS = ("uint", "int", "float")
 
-NEG: Op = _unary("neg", "-x", np.negative, lambda n, g: NEG(g), kinds=_NUMBERS)
-ABS: Op = _unary("abs", "|x|", np.abs, lambda n, g: _mul(g, SIGN(n.inputs[0])), kinds=_NUMBERS)
-SIGN: Op = _unary("sign", "-1, 0 or 1 by the sign of x", np.sign, _zero, kinds=_NUMBERS)
+NEG: Op = _unary("neg", "-x", np.negative, lambda n, g: NEG(g), kinds=_NUMBERS, lower=lambda k, x: k.neg(x), exact=True)
+ABS: Op = _unary(
+    "abs",
+    "|x|",
+    np.abs,
+    lambda n, g: _mul(g, SIGN(n.inputs[0])),
+    kinds=_NUMBERS,
+    lower=lambda k, x: k.abs(x),
+    exact=True,
+)
+SIGN: Op = _unary(
+    "sign",
+    "-1, 0 or 1 by the sign of x",
+    np.sign,
+    _zero,
+    kinds=_NUMBERS,
+    lower=lambda k, x: k.sign(x),
+    exact=True,
+)
 EXP: Op = _unary("exp", "e to the power of x", np.exp, lambda n, g: _mul(g, n))
 EXPM1: Op = _unary("expm1", "exp(x) - 1, exact near 0", np.expm1, lambda n, g: _mul(g, _add(n, 1.0)))
 LOG: Op = _unary("log", "natural logarithm", np.log, lambda n, g: _div(g, n.inputs[0]), 0.1, 4.0)
 LOG1P: Op = _unary("log1p", "log(1 + x), exact near 0", np.log1p, lambda n, g: _div(g, _add(n.inputs[0], 1.0)), -0.9)
-SQRT: Op = _unary("sqrt", "square root", np.sqrt, lambda n, g: _div(_mul(g, 0.5), n), 0.1, 4.0)
+SQRT: Op = _unary(
+    "sqrt", "square root", np.sqrt, lambda n, g: _div(_mul(g, 0.5), n), 0.1, 4.0, lower=lambda k, x: k.sqrt(x)
+)
 RSQRT: Op = _unary(
     "rsqrt",
     "1 / sqrt(x)",
@@ -96,9 +119,16 @@ RSQRT: Op = _unary(
     lambda n, g: _mul(_mul(g, -0.5), _mul(_mul(n, n), n)),
     0.1,
     4.0,
+    lower=lambda k, x: k.div(k.constant(1.0, x), k.sqrt(x)),
 )
 RECIPROCAL: Op = _unary(
-    "reciprocal", "1 / x", lambda x: np.asarray(1 / x, x.dtype), lambda n, g: _mul(NEG(g), _mul(n, n)), 0.2, 3.0
+    "reciprocal",
+    "1 / x",
+    lambda x: np.asarray(1 / x, x.dtype),
+    lambda n, g: _mul(NEG(g), _mul(n, n)),
+    0.2,
+    3.0,
+    lower=lambda k, x: k.div(k.constant(1.0, x), x),
 )
 SIN: Op = _unary("sin", "sine", np.sin, lambda n, g: _mul(g, COS(n.inputs[0])))
 COS: Op = _unary("cos", "cosine", np.cos, lambda n, g: NEG(_mul(g, SIN(n.inputs[0]))))
@@ -118,10 +148,16 @@ ERF: Op = _unary(
     lambda n, g: _mul(_mul(g, 2 / math.sqrt(math.pi)), EXP(NEG(_square_input(n)))),
 )
 SIGMOID: Op = _unary("sigmoid", "1 / (1 + exp(-x))", _sigmoid_reference, lambda n, g: _mul(g, _mul(n, _one_minus(n))))
-FLOOR: Op = _unary("floor", "largest integer <= x", np.floor, _zero)
-CEIL: Op = _unary("ceil", "smallest integer >= x", np.ceil, _zero)
-ROUND: Op = _unary("round", "nearest integer, halves to even", np.round, _zero, edges=(0.5, 1.5, 2.5, -0.5, _NAN))
-TRUNC: Op = _unary("trunc", "integer part", np.trunc, _zero)
+
+
+def _whole(name: str, doc: str, reference: Callable[[Array], Array], *edges: float) -> Op:
+    return _unary(name, doc, reference, _zero, edges=edges, lower=lambda k, x: k.rounded(name, x), exact=True)
+
+
+FLOOR: Op = _whole("floor", "largest integer <= x", np.floor, 0.0, -0.0, _INF, -_INF, _NAN)
+CEIL: Op = _whole("ceil", "smallest integer >= x", np.ceil, 0.0, -0.0, _INF, -_INF, _NAN)
+ROUND: Op = _whole("round", "nearest integer, halves to even", np.round, 0.5, 1.5, 2.5, -0.5, _NAN)
+TRUNC: Op = _whole("trunc", "integer part", np.trunc, 0.0, -0.0, _INF, -_INF, _NAN)
 
 
 def _binary(op: str, a: Any, b: Any) -> Node:
@@ -154,7 +190,7 @@ def _one_minus_square(n: Node) -> Node:
     return _one_minus(_square_input(n))
 
 
-def _predicate(name: str, doc: str, reference: Callable[[Array], Array]) -> Op:
+def _predicate(name: str, doc: str, reference: Callable[[Array], Array], lower: Callable[[ScalarCode, V], V]) -> Op:
     def rule(x: Node) -> tuple[Shape, DType]:
         if not x.dtype.is_floating_point:
             raise DTypeError(f"{name}: needs a floating dtype, got {x.dtype.name}")
@@ -170,13 +206,21 @@ def _predicate(name: str, doc: str, reference: Callable[[Array], Array]) -> Op:
             gradient=None,
             samples=_edge_samples(-1, 1, 0.0, _INF, -_INF, _NAN),
             dtypes=("float",),
+            lowering=Pointwise(lower),
         )
     )
 
 
-ISNAN: Op = _predicate("isnan", "whether x is not a number", np.isnan)
-ISINF: Op = _predicate("isinf", "whether x is infinite", np.isinf)
-ISFINITE: Op = _predicate("isfinite", "whether x is neither infinite nor NaN", np.isfinite)
+ISNAN: Op = _predicate("isnan", "whether x is not a number", np.isnan, lambda k, x: k.compare("ne", x, x))
+ISINF: Op = _predicate(
+    "isinf", "whether x is infinite", np.isinf, lambda k, x: k.compare("eq", k.abs(x), k.constant(_INF, x))
+)
+ISFINITE: Op = _predicate(
+    "isfinite",
+    "whether x is neither infinite nor NaN",
+    np.isfinite,
+    lambda k, x: k.compare("lt", k.abs(x), k.constant(_INF, x)),
+)
 
 LOGICAL_NOT: Op = register(
     Op(
@@ -188,6 +232,7 @@ LOGICAL_NOT: Op = register(
         gradient=None,
         samples=lambda: [Sample(np.array([True, False])), Sample(np.arange(-3, 4))],
         dtypes=("bool", "uint", "int"),
+        lowering=Pointwise(lambda k, x: k.invert(x)),
     )
 )
 
@@ -201,6 +246,7 @@ DETACH: Op = register(
         reference=lambda x: x,
         gradient=None,
         samples=lambda: [Sample(real(2, 3), differentiable=False)],
+        lowering=Pointwise(lambda k, x: x, exact=True),
     )
 )
 
@@ -230,6 +276,7 @@ WHERE: Op = register(
             Sample(np.array(True), real(), real(4)),
         ],
         dtypes=("bool",),
+        lowering=Pointwise(lambda k, condition, a, b: k.where(condition, a, b), exact=True),
     )
 )
 

@@ -19,6 +19,7 @@ import numpy as np
 from onegraph.errors import GraphError
 from onegraph.ir.dtype import DType
 from onegraph.ir.node import EMPTY, Attributes, Node, Shape, capture_source
+from onegraph.ops.lowering import Lowering
 
 Array: TypeAlias = np.ndarray[Any, Any]
 InputGradient: TypeAlias = Callable[[Node, Node], Node | None] | None
@@ -73,6 +74,7 @@ class Op:
             broadcast to is summed down by autodiff. None: no input has a gradient.
         samples: () -> inputs for the generated tests.
         dtypes: kinds of dtype that the first input may have.
+        lowering: how compiled code computes it (`lowering.py`); None where the compiler has its own way.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Op:
     gradient: tuple[InputGradient, ...] | JointGradient | None
     samples: Callable[[], Iterable[Sample]]
     dtypes: tuple[str, ...] = ("bool", "uint", "int", "float")
+    lowering: Lowering | None = None
 
     def __call__(self, *inputs: Node, **attributes: Any) -> Node:
         """Record a node; shapes and dtypes are checked here."""
