@@ -1,0 +1,307 @@
+"""Contractions against NumPy in float64: shapes, strides, edges; and the same bits for every tiling and split."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from onegraph.kernels.compile import compile_text, load
+from onegraph.kernels.contraction import (
+    Axis,
+    Contraction,
+    depth_size,
+    matmul,
+    merge,
+    merged_depth,
+    plain_kernel,
+    scratch_bytes,
+    swap,
+    tasks,
+)
+from onegraph.kernels.target import describe, host, plain_target
+from onegraph.kernels.tiling import Tiling, candidates, tiling
+
+_numbers = itertools.count()
+_PROTOTYPE = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p
+)
+
+
+def extent(spec: Contraction, which: str) -> tuple[int, int]:
+    """Lowest and highest element that an operand touches, relative to its pointer."""
+    axes = [*spec.batch, *{"a": (*spec.rows, *spec.depth), "b": spec.depth, "c": spec.rows}[which]]
+    steps = [(axis.size, getattr(axis, which)) for axis in axes]
+    if which == "b" and spec.b_panel is not None:
+        steps += [(-(-spec.columns // spec.b_width), spec.b_panel), (spec.b_width, 1)]
+    elif which != "a":
+        steps += [(spec.columns, spec.b_column if which == "b" else spec.c_column)]
+    offset = getattr(spec, which + "_offset")
+    low = offset + sum((size - 1) * stride for size, stride in steps if size and stride < 0)
+    high = offset + sum((size - 1) * stride for size, stride in steps if size and stride > 0)
+    return low, high
+
+
+def shifted(spec: Contraction) -> tuple[Contraction, dict[str, int]]:
+    """The spec with offsets so that every operand begins at 0, and the sizes of the operands."""
+    sizes = {}
+    for which in "abc":
+        low, high = extent(spec, which)
+        name = which + "_offset"
+        spec = replace(spec, **{name: getattr(spec, name) - low})
+        sizes[which] = high - low + 1
+    return spec, sizes
+
+
+def numbers(spec: Contraction, sizes: dict[str, int], seed: int = 0) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    dtype = {"float": np.float32, "double": np.float64}[spec.dtype]
+    a, b = ((rng.random(sizes[w]) - 0.5).astype(dtype) for w in "ab")
+    return [a, b, np.full(sizes["c"], np.nan, dtype)]
+
+
+def places(axes: list[tuple[int, int]], offset: int = 0) -> np.ndarray:
+    """Element offsets for all indices of (size, stride) axes."""
+    total = np.array(offset)
+    for size, stride in axes:
+        total = total[..., None] + np.arange(size) * stride
+    return total
+
+
+def expected(spec: Contraction, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """C after the contraction, in float64."""
+    c = c.astype(np.float64)
+    g, m, k = (math.prod(x.size for x in axes) for axes in (spec.batch, spec.rows, spec.depth))
+    n = spec.columns
+    a_at = places([(x.size, x.a) for x in (*spec.batch, *spec.rows, *spec.depth)], spec.a_offset).reshape(
+        g, m, k
+    )
+    if spec.b_panel is None:
+        column = np.arange(n) * spec.b_column
+    else:
+        column = np.arange(n) // spec.b_width * spec.b_panel + np.arange(n) % spec.b_width
+    b_at = (
+        places([(x.size, x.b) for x in (*spec.batch, *spec.depth)], spec.b_offset).reshape(g, k, 1) + column
+    )
+    c_at = places([(x.size, x.c) for x in (*spec.batch, *spec.rows)], spec.c_offset).reshape(g, m, 1)
+    c_at = c_at + np.arange(n) * spec.c_column
+    c[c_at.ravel()] = (a[a_at].astype(np.float64) @ b[b_at].astype(np.float64)).ravel()
+    return c
+
+
+def build(spec: Contraction, how: Tiling, target=None, rolled: bool = False):
+    name = f"contraction_test_{next(_numbers)}"
+    (address,) = load(compile_text(plain_kernel(spec, how, name, rolled=rolled), target), name)
+    function = _PROTOTYPE(address)
+    room = scratch_bytes(spec, how, rolled=rolled)
+
+    def run(a: np.ndarray, b: np.ndarray, c: np.ndarray, cuts: tuple[int, ...] = ()) -> np.ndarray:
+        c = c.copy()
+        pointers = (ctypes.c_void_p * 3)(a.ctypes.data, b.ctypes.data, c.ctypes.data)
+        memory = np.full(room + 128, 0xFF, np.uint8)  # not a number wherever it is read before it is written
+        base = memory.ctypes.data
+        aligned = -(-base // 64) * 64
+        edges = [0, *cuts, tasks(spec, how)]
+        for first, last in itertools.pairwise(edges):
+            memory[: aligned - base + room] = 0xFF
+            memory[aligned - base + room :] = 0x5A
+            function(pointers, first, last, aligned, 0)
+            assert (memory[aligned - base + room :] == 0x5A).all(), "wrote beyond the scratch memory"
+        return c
+
+    return run
+
+
+def check(spec: Contraction, tilings: list[Tiling] | None = None, target=None, rolled: bool = False) -> None:
+    """All tilings give the right numbers, and the same bits however the tasks are split."""
+    spec, sizes = shifted(spec)
+    a, b, c = numbers(spec, sizes)
+    truth = expected(spec, a, b, c)
+    tolerance = 1e-6 if spec.dtype == "float" else 1e-14
+    first = None
+    for how in tilings or [tiling(spec, target or host())]:
+        run = build(spec, how, target, rolled)
+        out = run(a, b, c)
+        np.testing.assert_allclose(
+            out, truth, rtol=0, atol=tolerance * max(1, depth_size(spec)), err_msg=str(how)
+        )
+        first = out if first is None else first
+        np.testing.assert_array_equal(out, first, err_msg=f"other bits: {how}")
+        count = tasks(spec, how)
+        if count > 1:
+            cuts = tuple(range(1, count)) if count < 20 else (1, count // 3, count - 1)
+            np.testing.assert_array_equal(run(a, b, c, cuts), first, err_msg=f"split: {how}")
+
+
+def variations(spec: Contraction, lanes: int = 16) -> list[Tiling]:
+    """Small and odd tilings, with and without packing."""
+    base = tiling(spec, host())
+    last = max(0, len(spec.rows) - 1)
+    depth = merged_depth(spec)
+    small = replace(base, lanes=lanes, vectors=2, row_axis=last, tile=min(3, spec.rows[last].size), panels=1)
+    small = replace(small, depth_axis=len(depth) - 1, k_block=3, tiles=2, block=1, region=2, grain=1)
+    small = replace(small, pack_a=True, pack_b=True)
+    wide = replace(
+        small, vectors=1, tile=min(5, spec.rows[last].size), pack_a=False, panels=2, block=3, region=1
+    )
+    outer = replace(wide, depth_axis=0, k_block=2, pack_a=True, pack_b=False, grain=3)
+    none = replace(outer, pack_a=False, k_block=max(1, depth[0].size), tiles=4)
+    return [base, small, wide, outer, none]
+
+
+MATMULS = [
+    (1, 1, 1),
+    (1, 40, 33),
+    (5, 16, 7),
+    (7, 100, 31),
+    (33, 6, 25),
+    (64, 1, 100),
+    (61, 67, 71),
+    (3, 20, 0),
+]
+
+
+@pytest.mark.parametrize("m, n, k", MATMULS)
+@pytest.mark.parametrize("transposed", [(False, False), (True, False), (False, True), (True, True)])
+def test_matmul(m: int, n: int, k: int, transposed: tuple[bool, bool]) -> None:
+    spec = matmul(m, n, k, transpose_a=transposed[0], transpose_b=transposed[1])
+    check(spec, variations(spec) if m in (7, 61) else None)
+
+
+@pytest.mark.parametrize("shape", [(0, 5, 3), (5, 0, 3), (0, 0, 0)])
+def test_nothing_to_do(shape: tuple[int, int, int]) -> None:
+    spec = matmul(*shape)
+    run = build(spec, tiling(spec, host()))
+    c = np.full(4, 7.0, np.float32)
+    assert (run(c, c, c) == 7).all()
+
+
+def test_double() -> None:
+    spec = matmul(19, 37, 50, dtype="double")
+    check(spec, [tiling(spec, host()), *variations(spec, 8)[1:]])
+
+
+def convolution(
+    n: int, size: int, ic: int, oc: int, kernel: int, stride: int, width: int | None
+) -> Contraction:
+    """Forward, channels last with a halo; weights (ky, kx, ic, oc), or packed in panels."""
+    padded = size + 2 * (kernel // 2)
+    out = (padded - kernel) // stride + 1
+    rows = (
+        Axis(n, padded * padded * ic, 0, out * out * oc),
+        Axis(out, stride * padded * ic, 0, out * oc),
+        Axis(out, stride * ic, 0, oc),
+    )
+    w = width or oc
+    depth = (Axis(kernel, padded * ic, kernel * ic * w), Axis(kernel, ic, ic * w), Axis(ic, 1, w))
+    panel = None if width is None else kernel * kernel * ic * width
+    return Contraction(rows, oc, depth, b_panel=panel, b_width=width or 0, b_padded=width is not None)
+
+
+CONVOLUTIONS = [
+    (2, 7, 5, 20, 3, 1, None),
+    (2, 7, 5, 20, 3, 1, 32),
+    (1, 9, 3, 16, 5, 2, None),
+    (2, 4, 3, 48, 3, 1, 16),
+    (3, 6, 17, 33, 1, 1, None),
+    (1, 28, 1, 6, 5, 1, None),
+]
+
+
+@pytest.mark.parametrize("shape", CONVOLUTIONS)
+def test_convolution(shape: tuple[int, int, int, int, int, int, int | None]) -> None:
+    spec = convolution(*shape)
+    hows = variations(spec) if spec.b_panel is None else [tiling(spec, host())]
+    check(spec, hows)
+    check(merge(spec))
+
+
+def test_tiles_over_two_axes() -> None:
+    spec = convolution(2, 4, 3, 16, 3, 1, None)
+    hows = [replace(tiling(spec, host()), row_axis=1, tile=t, vectors=1, lanes=16) for t in (1, 2, 3, 4)]
+    check(spec, hows)
+
+
+def test_weight_gradient() -> None:
+    n, size, ic, oc, kernel = 2, 6, 3, 10, 3
+    padded = size + 2
+    rows = (Axis(kernel, padded * ic, c=kernel * ic * oc), Axis(kernel, ic, c=ic * oc), Axis(ic, 1, c=oc))
+    depth = (
+        Axis(n, padded * padded * ic, size * size * oc),
+        Axis(size, padded * ic, size * oc),
+        Axis(size, ic, oc),
+    )
+    spec = Contraction(rows, oc, depth)
+    check(spec, variations(spec))
+    merged = merge(spec)
+    assert len(merged.rows) == 2
+    check(merged, variations(merged))
+
+
+def test_batch_and_negative_strides() -> None:
+    rows = (Axis(4, -31, 0, 100), Axis(5, 6, 0, -20))
+    spec = Contraction(
+        rows, 17, (Axis(3, 7, -90), Axis(2, -3, 40)), (Axis(2, 500, -700, 1000), Axis(3, 0, 33, 3000))
+    )
+    check(spec, variations(spec))
+    check(replace(spec, b_column=-2, c_column=1), variations(replace(spec, b_column=-2)))
+
+
+def test_random_specs() -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(12):
+        sizes = rng.integers(1, 9, 5)
+        stride = rng.integers(-40, 40, 8)
+        rows = (Axis(int(sizes[0]), int(stride[0]), 0, 9000), Axis(int(sizes[1]), int(stride[1]), 0, 900))
+        depth = (
+            Axis(int(sizes[2]), int(stride[2]), int(stride[3])),
+            Axis(int(sizes[3]), int(stride[4]), int(stride[5])),
+        )
+        batch = (Axis(int(sizes[4]) % 3 + 1, int(stride[6]), int(stride[7]), 100000),)
+        columns = int(rng.integers(1, 50))
+        spec = Contraction(
+            rows, columns, depth, batch, b_column=int(rng.integers(1, 4)), c_column=int(rng.integers(1, 3))
+        )
+        how = variations(spec)
+        check(spec, [how[0], how[int(rng.integers(1, 5))]], rolled=bool(rng.integers(2)))
+
+
+@pytest.mark.parametrize("shape", [(64, 1, 100), (40, 3, 17), (1, 50, 20)])
+def test_swap(shape: tuple[int, int, int]) -> None:
+    spec = matmul(*shape)
+    other = swap(spec)
+    assert other is not None
+    a, b, c = numbers(
+        spec, dict(zip("abc", (shape[0] * shape[2], shape[2] * shape[1], shape[0] * shape[1]), strict=True))
+    )
+    straight = build(spec, tiling(spec, host()))(a, b, c)
+    np.testing.assert_array_equal(build(other, tiling(other, host()))(b, a, c), straight)
+    assert swap(convolution(2, 7, 5, 20, 3, 1, None)) is None
+
+
+def test_all_candidates_agree() -> None:
+    for spec in (matmul(50, 100, 60), merge(convolution(1, 7, 4, 32, 3, 1, None))):
+        check(spec, candidates(spec, host()))
+
+
+def test_other_targets() -> None:
+    name, features = host().cpu, {"avx2": True, "fma": True, "avx": True}
+    small = (
+        describe(host().triple, "haswell", features) if "x86_64" in host().triple and name else plain_target()
+    )
+    for target in (plain_target(), small):
+        for spec in (matmul(9, 21, 30), matmul(9, 21, 30, transpose_b=True, dtype="double"), matmul(5, 3, 7)):
+            how = tiling(spec, target)
+            assert how.lanes <= target.lanes(32 if spec.dtype == "float" else 64)
+            check(spec, [how], target)
+
+
+def test_pack_of_dependent_epilogue_order() -> None:
+    """The epilogue runs once for each element, after the last block of the depth."""
+    spec = matmul(13, 18, 40)
+    how = replace(tiling(spec, host()), depth_axis=0, k_block=7, pack_b=True)
+    check(spec, [how], rolled=True)
