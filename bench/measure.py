@@ -5,11 +5,15 @@ Read next: `contest.py`, which says who takes part.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
+import resource
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -99,6 +103,29 @@ def qualify(rivals: Mapping[str, Callable[[], object]], budget: float) -> dict[s
     """Time variants of one rival briefly, the fastest first, so that only the best run in the race."""
     times = race(rivals, budget, minimum=2)
     return dict(sorted(times.items(), key=lambda item: item[1].median))
+
+
+def busy_cores() -> tuple[float, float]:
+    """Seconds of processor time since the start: of the whole machine (0 where it does not say), and of this process."""
+    own = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    mine = sum(usage.ru_utime + usage.ru_stime for usage in own)
+    try:
+        user, nice, system, _idle, _wait, *interrupts = Path("/proc/stat").read_text().split("\n")[0].split()[1:9]
+    except (OSError, ValueError):
+        return 0.0, mine
+    ticks = sum(int(count) for count in (user, nice, system, *interrupts))
+    return ticks / os.sysconf("SC_CLK_TCK"), mine
+
+
+@contextlib.contextmanager
+def watch_neighbours(notes: list[str]) -> Iterator[None]:
+    """Note how much of the machine others used meanwhile: timings taken in a crowd mean little."""
+    start, (machine, mine) = time.perf_counter(), busy_cores()
+    yield
+    machine_after, mine_after = busy_cores()
+    if machine:
+        others = (machine_after - machine - mine_after + mine) / (time.perf_counter() - start)
+        notes.append(f"others kept {max(0.0, others):.1f} of {os.cpu_count()} cores busy")
 
 
 def optional_torch() -> Any:

@@ -11,6 +11,7 @@ Read next: `figures.py`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -24,7 +25,7 @@ import numpy as np
 
 from bench.contest import check
 from bench.inference import our_forward
-from bench.measure import Timing, turn
+from bench.measure import Timing, turn, watch_neighbours
 from bench.models import copy_arrays, first_arrays
 from bench.work import Work, find_work
 
@@ -124,6 +125,8 @@ def against_runtimes(
     """Race onegraph against both runtimes; gives the same dictionary as `row.measure`."""
     work = find_work(name, number, quick)
     servers = {runtime: Server(interpreter, runtime, name, number, quick) for runtime in RUNTIMES}
+    watch, neighbours = contextlib.ExitStack(), list[str]()
+    watch.enter_context(watch_neighbours(neighbours))
     try:
         turns: dict[str, Callable[[int], float]] = {}
         if "ours" in sides:
@@ -148,8 +151,9 @@ def against_runtimes(
     finally:
         for server in servers.values():
             server.close()
+    watch.close()  # now that the servers have ended, their time counts as ours
     timings = {which: Timing.of(values).as_dict() for which, values in times.items()}
-    return {"ours": timings.pop("ours", None), "theirs": timings, "notes": notes}
+    return {"ours": timings.pop("ours", None), "theirs": timings, "notes": [*notes, *neighbours]}
 
 
 if __name__ == "__main__":

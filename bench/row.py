@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.contest import Contest
-from bench.measure import optional_torch, qualify, race, turn
+from bench.measure import optional_torch, qualify, race, turn, watch_neighbours
 from bench.rivals import against_runtimes
 from bench.rows import ROWS, Row
 
@@ -96,7 +96,8 @@ def measure_contest(contest: Contest, options: Options) -> dict[str, Any]:
         runners = {name: built[name] for name in close}
     if ours_runs:
         runners["ours"] = contest.ours()
-    timings = {name: timing.as_dict() for name, timing in race(runners, options.budget).items()}
+    with watch_neighbours(result["notes"]):
+        timings = {name: timing.as_dict() for name, timing in race(runners, options.budget).items()}
     result["ours"] = timings.pop("ours", None)
     result["theirs"].update(timings)
     if contest.traffic and with_torch:

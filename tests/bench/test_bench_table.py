@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench import compiler, report
+from bench import compiler, measure, report
 from bench.__main__ import main
 from bench.figures import ask
 from bench.measure import Timing, race
@@ -43,6 +43,17 @@ def test_what_memory_limits_must_reach_a_share_of_copy_bandwidth() -> None:
     assert report.ratio_cells(row, {**result, "speeds": {"copy": 125.0, "triad": 1.0}})[7] == "80%"
 
 
+def test_durations_have_three_digits() -> None:
+    assert [report.duration(t) for t in (4.7e-4, 5.6e-3, 0.0561, 0.858, 1.25, 12.5)] == [
+        "470 us",
+        "5.60 ms",
+        "56.1 ms",
+        "858 ms",
+        "1.25 s",
+        "12.5 s",
+    ]
+
+
 def test_figures_have_limits() -> None:
     row = ROWS["import"]
     assert report.figure_cells(row, {"value": 0.1}) == (row.title, "0.2 s", "0.1 s", "", "hit")
@@ -69,6 +80,17 @@ def test_a_race_times_everybody() -> None:
     times = race({"a": lambda: runner("a"), "b": lambda: runner("b")}, budget=0.0, least=0.0, minimum=4)
     assert calls == {"a": 6, "b": 6}  # two that are not counted, and four turns
     assert all(t.turns == 4 and 0 < t.minimum <= t.median for t in times.values())
+
+
+def test_neighbours_are_what_this_process_did_not_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, busy = iter([10.0, 20.0]), iter([(100.0, 5.0), (118.0, 14.0)])
+    monkeypatch.setattr(measure.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(measure, "busy_cores", lambda: next(busy))
+    monkeypatch.setattr(measure.os, "cpu_count", lambda: 2)
+    notes: list[str] = []
+    with measure.watch_neighbours(notes):
+        pass
+    assert notes == ["others kept 0.9 of 2 cores busy"]
 
 
 def test_a_row_runs_in_a_process_of_its_own(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
