@@ -4,8 +4,44 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+
+
+def available_cores() -> int:
+    """Cores that this process may use: its affinity, cut down by the quota of its control group.
+
+    >>> available_cores() >= 1
+    True
+    """
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    if platform.system() != "Linux":
+        return cores
+    for path in ("/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us"):
+        try:
+            with open(path) as file:
+                words = file.read().split()
+            if len(words) == 2:
+                quota, period = words[0], words[1]
+            else:
+                with open("/sys/fs/cgroup/cpu/cpu.cfs_period_us") as file:
+                    quota, period = words[0], file.read().strip()
+            if quota not in ("max", "-1"):
+                return max(1, min(cores, round(int(quota) / int(period))))
+            return cores
+        except (OSError, ValueError, IndexError):
+            continue
+    return cores
+
+
+def default_cache_folder() -> str:
+    """`$XDG_CACHE_HOME/onegraph`, or `~/.cache/onegraph`."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "onegraph")
 
 
 @dataclass
@@ -27,8 +63,20 @@ class Settings:
     """Operations that may be recorded before a loop that never looks at anything is realized in pieces."""
     plan_cache_size: int = 512
     """Compiled plans kept in memory; the least recently used goes first."""
-    threads: int = os.cpu_count() or 1
+    threads: int = available_cores()
     """Threads that native kernels may use; results do not depend on it."""
+    spin_microseconds: int = 100
+    """How long an idle thread of the native backend stays awake, waiting for work, before it sleeps."""
+    cache: bool = True
+    """Keep compiled kernels on disk."""
+    cache_folder: str = default_cache_folder()
+    """Where compiled kernels and measurements of this machine are kept; the folder must belong to the user alone."""
+    cache_bytes: int = 512 * 1024 * 1024
+    """Bytes of compiled kernels on disk; the least recently used go first."""
+    recycled_bytes: int = 64 * 1024 * 1024
+    """Bytes of dead results kept for reuse beyond those that are alive."""
+    guard_pages: bool = False
+    """Put every value of the native backend against a page that must not be touched (for tests; slow)."""
     shape_change_warning: int = 16
     """Distinct input shapes of one computation after which a warning explains padding and bucketing."""
 

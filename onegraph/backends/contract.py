@@ -20,13 +20,23 @@ class Buffer:
 
     On hosts the handle is a NumPy array (for bfloat16, of its uint16 storage). Buffers are never written to once
     they are given out, so they can be shared freely.
+
+    The native backend notes here where the memory is (`address`, 0 when it has not looked yet), a number that no other
+    buffer ever has (`serial`, 0 likewise), and the pool that the memory goes back to (`pool`).
     """
 
-    __slots__ = ("__weakref__", "array", "dtype")
+    __slots__ = ("__weakref__", "address", "array", "dtype", "pool", "serial")
 
-    def __init__(self, array: np.ndarray[Any, Any], dtype: DType) -> None:
+    def __init__(self, array: np.ndarray[Any, Any], dtype: DType, address: int = 0, pool: Any = None) -> None:
         self.array = array
         self.dtype = dtype
+        self.address = address
+        self.pool = pool
+        self.serial = 0
+
+    def __del__(self) -> None:
+        if self.pool is not None:
+            self.pool.give(self)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ Object files are bytes, so they can be kept on disk; `load` maps one into memory
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import threading
 from typing import Any
@@ -52,7 +53,9 @@ def _engine() -> Any:
     """The one engine of this process. (An engine takes its target machine over, so it gets one of its own.)"""
     import llvmlite.binding as llvm
 
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), _new_machine(host()))
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _new_machine(host()))
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine))  # a thread may still run its code while Python ends
+    return engine
 
 
 _lock = threading.Lock()

@@ -6,9 +6,9 @@ Read next: `compile.py`, which turns LLVM IR into machine code for a target.
 from __future__ import annotations
 
 import functools
-import os
-import platform
 from dataclasses import dataclass
+
+from onegraph.config import available_cores as available_cores
 
 
 @dataclass(frozen=True)
@@ -86,28 +86,3 @@ def host() -> Target:
 
     features = {str(k): bool(v) for k, v in llvm.get_host_cpu_features().items()}
     return describe(str(llvm.get_default_triple()), str(llvm.get_host_cpu_name()), features)
-
-
-def available_cores() -> int:
-    """Cores that this process may use: its affinity, cut down by the quota of its control group."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    if platform.system() != "Linux":
-        return cores
-    for path in ("/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us"):
-        try:
-            with open(path) as file:
-                words = file.read().split()
-            if len(words) == 2:
-                quota, period = words[0], words[1]
-            else:
-                with open("/sys/fs/cgroup/cpu/cpu.cfs_period_us") as file:
-                    quota, period = words[0], file.read().strip()
-            if quota not in ("max", "-1"):
-                return max(1, min(cores, round(int(quota) / int(period))))
-            return cores
-        except (OSError, ValueError, IndexError):
-            continue
-    return cores
