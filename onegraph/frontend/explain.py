@@ -52,6 +52,18 @@ def explain(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Explanat
     == simplify: take out ops that do nothing when a graph runs
     (no change)
     <BLANKLINE>
+    == fold constants: compute what is known already
+    (no change)
+    <BLANKLINE>
+    == algebra: leave out arithmetic that does nothing
+    (no change)
+    <BLANKLINE>
+    == movement: make one movement of several
+    (no change)
+    <BLANKLINE>
+    == reductions: leave out dimensions with nothing to reduce
+    (no change)
+    <BLANKLINE>
     == common subexpressions: compute equal things once
     graph function(%0: f32[2]) {
       %1: f32[] = constant(value=f32[](0.5))
@@ -59,6 +71,12 @@ def explain(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Explanat
       %3: f32[2] = mul(%2, %2)  # ...:1
       return %3
     }
+    <BLANKLINE>
+    == fold batch norm: put scales and shifts of channels into weights and biases
+    (no change)
+    <BLANKLINE>
+    == moments: compute mean and variance together
+    (no change)
     <BLANKLINE>
     == plan (reference)
     v1 = constant()  f32()

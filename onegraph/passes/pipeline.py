@@ -6,17 +6,22 @@ Every pass can be printed (`onegraph.explain`) and, with the setting `verify_pas
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from onegraph.config import settings
 from onegraph.ir.graph import Graph
 from onegraph.ops.record import check_rule
+from onegraph.passes.algebra import simplify_algebra
 from onegraph.passes.common_subexpressions import merge_common_subexpressions
+from onegraph.passes.fold_batch_norm import fold_batch_norm
+from onegraph.passes.fold_constants import fold_constants
+from onegraph.passes.moments import find_moments
+from onegraph.passes.movement import simplify_movement
+from onegraph.passes.reductions import simplify_reductions
 from onegraph.passes.simplify import simplify
 
 
-@dataclass(frozen=True)
-class Pass:
+class Pass(NamedTuple):
     """A named step from graph to graph. Inputs stay the same nodes in the same order."""
 
     name: str
@@ -26,7 +31,13 @@ class Pass:
 
 PIPELINE: tuple[Pass, ...] = (
     Pass("simplify", "take out ops that do nothing when a graph runs", simplify),
+    Pass("fold constants", "compute what is known already", fold_constants),
+    Pass("algebra", "leave out arithmetic that does nothing", simplify_algebra),
+    Pass("movement", "make one movement of several", simplify_movement),
+    Pass("reductions", "leave out dimensions with nothing to reduce", simplify_reductions),
     Pass("common subexpressions", "compute equal things once", merge_common_subexpressions),
+    Pass("fold batch norm", "put scales and shifts of channels into weights and biases", fold_batch_norm),
+    Pass("moments", "compute mean and variance together", find_moments),
 )
 
 
