@@ -115,7 +115,8 @@ def sigmoid(m: MathCode, x: Value) -> Value:
     x = m.clamp(x, -746.0, 45.0) if m.double else m.clamp(x, -104.0, 30.0)
     q, n, _ = reduced(m, x, -1.0)
     scale, unit = m.power_of_two(m.iadd(n, -k)), m.number(2.0**-k)
-    above = m.less(unit, scale)
-    large, small = m.select(above, scale, unit), m.select(above, unit, scale)
-    denominator = m.add(large, m.multiply_add(scale, q, small))
+    # unit + scale is exact as long as they are not too far apart; else the large one is added last.
+    far = m.less(m.number(2.0 ** (m.mantissa // 2 - k)), scale)
+    inner = m.multiply_add(scale, q, m.select(far, unit, m.add(scale, unit)))
+    denominator = m.add(inner, m.select(far, scale, m.number(0.0)))
     return m.mul(m.div(m.one, denominator), unit)

@@ -27,6 +27,7 @@ from onegraph.ir.dtype import DType, bfloat16, bool_, float16, float32, float64,
 from onegraph.kernels import half, integer, philox, vector_math
 from onegraph.kernels.llvm import Function, Value, element_type, vector_type
 from onegraph.kernels.target import Target
+from onegraph.ops.lowering import Pointwise
 from onegraph.ops.record import OPS
 
 _MEMORY = {bool_: "i8", float16: "half", bfloat16: "i16", float32: "float", float64: "double"}
@@ -119,7 +120,7 @@ class Code:
             GraphError: the op is not elementwise.
         """
         lowering = OPS[op].lowering
-        if lowering is None:
+        if not isinstance(lowering, Pointwise):
             raise GraphError(f"{op} is not computed element by element")
         result: Scalar = lowering.function(self, *inputs, **attributes)
         if result.dtype is not dtype:

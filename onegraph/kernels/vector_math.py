@@ -13,8 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from onegraph.kernels import math_exponential as exponential
+from onegraph.kernels import math_logarithm as logarithm
+from onegraph.kernels import math_trigonometric as trigonometric
 from onegraph.kernels.llvm import Function, Value, mangle
 from onegraph.kernels.math_code import MathCode
+from onegraph.kernels.math_error_function import erf
 
 FUNCTIONS: dict[str, Callable[..., Value]] = {
     "exp": exponential.exp,
@@ -23,6 +26,17 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "cosh": exponential.cosh,
     "tanh": exponential.tanh,
     "sigmoid": exponential.sigmoid,
+    "erf": erf,
+    "log": logarithm.log,
+    "log1p": logarithm.log1p,
+    "pow": logarithm.pow,
+    "sin": trigonometric.sin,
+    "cos": trigonometric.cos,
+    "tan": trigonometric.tan,
+    "asin": trigonometric.asin,
+    "acos": trigonometric.acos,
+    "atan": trigonometric.atan,
+    "atan2": trigonometric.atan2,
 }
 
 
