@@ -1,8 +1,7 @@
 """Reductions of dimensions that hold nothing to reduce: of size 1, or repeated by `expand`.
 
-What autodiff leaves behind, mostly. A sum of n equal floating numbers becomes a product only where n is a power of
-two: the product is then exact, while adding one by one may have rounded on the way. That is the one rewrite here
-that may change the last bit, to the better.
+What autodiff leaves behind, mostly. No bit changes. A sum of n equal integers is a product; of floating numbers it is
+so only where no sum on the way is rounded, in whatever order they are added. That can be told of constants alone.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import math
 from onegraph.ir.graph import Graph
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.leaf import constant
-from onegraph.passes.rewrite import Rule, holds, make, reshaped, rewrite, spread
+from onegraph.passes.rewrite import Rule, filled, holds, make, number, reshaped, rewrite, spread
 
 
 def simplify_reductions(graph: Graph) -> Graph:
@@ -72,10 +71,30 @@ def _sum(node: Node) -> Node | None:
     if not repeated:
         return None
     count = math.prod(int(node.inputs[0].shape[d]) for d in repeated)
-    if node.dtype.is_floating_point and (count & (count - 1) or not holds(count, node.dtype)):
-        return None
+    if node.dtype.is_floating_point:
+        return _exact_sum(node, count) if len(repeated) == _large(node) else None
     factor = spread(constant(count, node.dtype), node)
     return make("mul", _without(node, repeated), factor, source=node.source)
+
+
+def _large(node: Node) -> int:
+    """How many of the dimensions that are reduced have a size other than 1."""
+    return sum(node.inputs[0].shape[d] != 1 for d in node.attributes["dims"])
+
+
+_PRECISION = {"float32": 24, "float64": 53}
+
+
+def _exact_sum(node: Node, count: int) -> Node | None:
+    """The sum of one constant again and again, when all its multiples up to the sum are numbers of the dtype."""
+    value = number(node.inputs[0])
+    if value is None or not math.isfinite(value) or node.dtype.name not in _PRECISION:
+        return None
+    odd = abs(value).as_integer_ratio()[0]
+    odd //= (odd & -odd) or 1  # without its factors of two
+    if odd * count > 1 << _PRECISION[node.dtype.name] or not holds(value * count, node.dtype):
+        return None
+    return filled(value * count + 0.0, node)
 
 
 _RULES: dict[str, Rule] = {"sum": _sum, "prod": _of_one_element, "max": _extreme, "min": _extreme}

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from onegraph.ir.dtype import int32
-from onegraph.ops.movement import EXPAND, RESHAPE
+from onegraph.ir.dtype import float32, float64, int32
+from onegraph.ops.movement import EXPAND, RESHAPE, full
 from onegraph.ops.reduction import MAX, MIN, PROD, SUM
 from onegraph.passes.reductions import simplify_reductions
-from tests.passes.graphs import check, graph_of, run, text
+from onegraph.passes.rewrite import number
+from tests.passes.graphs import check, graph_of, text
 
 
 @pytest.mark.parametrize("op", [PROD, MAX, MIN])
@@ -58,24 +59,27 @@ def repeated_sum(count, keepdim=False):
     return build
 
 
-def test_sums_of_a_power_of_two_become_products():
-    graph = graph_of(repeated_sum(8), (3,))
-    found = simplify_reductions(graph)
-    assert text(found) == (
-        "%1: f32[] = constant(value=f32[](8.0))\n%2: f32[3] = expand(%1, shape=(3,))\n"
-        "%3: f32[3] = mul(%0, %2)\nreturn %3"
-    )
-    value = np.array([0.1, -3.0, 1e30], np.float32)
-    (before,), (after,) = run(graph, [value]), run(found, [value])
-    np.testing.assert_allclose(before, after, rtol=1e-6)
-    np.testing.assert_array_equal(after, value * 8)
+@pytest.mark.parametrize("value", [1.0, 0.125, -3.0, 0.0, -0.0])
+@pytest.mark.parametrize("dtype", [float32, float64])
+def test_exact_sums_of_a_constant_are_known(value, dtype):
+    def build(x):
+        return SUM(full((6, 100, 2), value, dtype), dims=(0, 1), keepdim=True)
+
+    found = check(simplify_reductions, graph_of(build, (1,)))
+    assert [n.op for n in found.nodes()] == ["constant", "expand"]
+    assert number(found.outputs[0]) == value * 600
+
+
+@pytest.mark.parametrize("count, value", [(3, 0.1), (1 << 24, 3.0), (2, 3e38), (2, np.inf), (2, np.nan)])
+def test_sums_that_may_be_rounded_stay(count, value):
+    graph = graph_of(lambda x: SUM(full((count,), value), dims=(0,), keepdim=False), (1,))
+    assert simplify_reductions(graph) is graph
 
 
 def test_other_floating_sums_stay():
-    graph = graph_of(repeated_sum(6), (3,))
-    assert check(simplify_reductions, graph) is graph
-    graph = graph_of(repeated_sum(0), (3,))
-    assert check(simplify_reductions, graph) is graph
+    for count in (8, 6, 0):
+        graph = graph_of(repeated_sum(count), (3,))
+        assert check(simplify_reductions, graph) is graph
 
 
 @pytest.mark.parametrize("keepdim", [False, True])
