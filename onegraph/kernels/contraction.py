@@ -301,7 +301,9 @@ class _Loops:
         self.b = f.element(b, spec.dtype, spec.b_offset)
         self.scratch = scratch
         self.layout = _Layout(spec, tiling, rolled)
-        self.registers = Registers(spec.dtype, tiling.lanes, tiling.vectors, tiling.fma)
+        self.registers = Registers(
+            spec.dtype, tiling.lanes, tiling.vectors, tiling.fma, tiling.unroll, tiling.prefetch, tiling.ahead
+        )
         self.panel_step = tiling.columns * spec.b_column if spec.b_panel is None else spec.b_panel
         self.inner = inner_rows(spec, tiling.row_axis)
         axis = spec.rows[tiling.row_axis]
@@ -432,15 +434,17 @@ class _Loops:
             target = f.element(self.scratch, self.element, at)
             source = f.element(block.b, self.element, f.mul(panel, self.panel_step))
             lanes = tiling.lanes
-            if not self.spare:
-                pack(f, self.element, lanes, join(loops), source, target, offsets)
-                return
             left = f.sub(self.spec.columns, f.mul(panel, tiling.columns))
-            f.if_(
-                f.compare("sge", left, tiling.columns),
-                lambda: pack(f, self.element, lanes, join(loops), source, target, offsets),
-                lambda: pack(f, self.element, lanes, join(loops), source, target, offsets, left),
-            )
+
+            def some(valid: Value | None) -> None:
+                pack(f, self.element, lanes, join(loops), source, target, offsets, valid)
+
+            if not self.spare:
+                some(None)
+            elif tiling.masks or self.spec.b_column != 1:
+                some(f.minimum(left, tiling.columns))
+            else:
+                f.if_(f.compare("sge", left, tiling.columns), lambda: some(None), lambda: some(left))
 
         f.loop(region.first_panel, region.last_panel, 1, one)
 

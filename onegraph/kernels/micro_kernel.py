@@ -49,6 +49,9 @@ class Registers:
     lanes: int
     vectors: int
     fma: bool
+    unroll: int = 1
+    prefetch: bool = False
+    ahead: int = 0
 
     @property
     def type(self) -> str:
@@ -78,12 +81,43 @@ def multiply(
         return _step(f, registers, a, b, offsets, masks, sums)
     loop, rest = loops[0], loops[1:]
 
+    near = max(offsets) - min(offsets) < 32 and abs(loop.a) >= 16
+
     def body(i: Value, carried: list[Value]) -> list[Value]:
         row = f.element(a, registers.element, f.mul(i, loop.a))
+        if not rest and registers.ahead and near:
+            for offset in {min(offsets), max(offsets)}:
+                touch(f, f.element(row, registers.element, registers.ahead * loop.a + offset))
         panel = f.element(b, registers.element, f.mul(i, loop.b))
         return multiply(f, registers, rest, row, panel, offsets, masks, carried)
 
-    return f.loop(0, loop.count, 1, body, sums)
+    def several(i: Value, carried: list[Value]) -> list[Value]:
+        for step in range(registers.unroll):
+            carried = body(f.add(i, step), carried)
+        return carried
+
+    if not rest and registers.prefetch and loop.a == 1 and loop.count != 1:
+        line = 16
+
+        def over_lines(start: Value, carried: list[Value]) -> list[Value]:
+            for offset in offsets:
+                touch(f, f.element(a, registers.element, f.add(f.add(start, line), offset)))
+            count = f.minimum(f.sub(loop.count, start), line)
+            if isinstance(loop.count, int) and loop.count % line == 0:
+                count = f.as_value(line)
+            return f.loop(start, f.add(start, count), 1, body, carried)
+
+        return f.loop(0, loop.count, line, over_lines, sums)
+    if rest or registers.unroll == 1:
+        return f.loop(0, loop.count, 1, body, sums)
+    whole = f.sub(loop.count, f.modulo(loop.count, registers.unroll))
+    return f.loop(whole, loop.count, 1, body, f.loop(0, whole, registers.unroll, several, sums))
+
+
+def touch(f: Function, pointer: Value) -> None:
+    """Ask for a cache line early."""
+    f.module.declare("llvm.prefetch.p0", "void", ["ptr", "i32", "i32", "i32"])
+    f.line(f"call void @llvm.prefetch.p0(ptr {pointer.text}, i32 0, i32 3, i32 1)")
 
 
 def _step(
@@ -99,6 +133,11 @@ def _step(
     columns = []
     for j, mask in enumerate(masks):
         pointer = f.element(b, registers.element, j * registers.lanes)
+        if registers.ahead:
+            touch(
+                f,
+                f.element(pointer, registers.element, registers.ahead * registers.lanes * registers.vectors),
+            )
         if mask is None:
             columns.append(f.load(registers.type, pointer))
         else:
@@ -223,8 +262,8 @@ def _place(
 def _copy_scalars(
     f: Function, element: str, source: Value, target: Value, offsets: Sequence[int], valid: Value | None
 ) -> None:
-    stride = offsets[1] if len(offsets) > 1 else 0
-    if list(offsets) == [i * stride for i in range(len(offsets))]:
+    if _is_affine(offsets):
+        stride = offsets[1] if len(offsets) > 1 else 0
 
         def one(i: Value, _: list[Value]) -> None:
             k = i if valid is None else f.minimum(i, f.sub(valid, 1))
@@ -249,32 +288,56 @@ def _copy_transposed(
     valid: Value | None,
 ) -> None:
     """The depth is contiguous in the source: blocks of lanes x lanes are transposed in registers."""
-    type_ = vector_type(element, lanes)
-    whole = f.integer("and", f.as_value(inner.count), -lanes)
-    if isinstance(inner.count, int):
-        whole = f.as_value(inner.count // lanes * lanes)
+    if len(offsets) % lanes == 0 and _is_affine(offsets):
+
+        def group(start: Value, _: list[Value]) -> None:
+            numbers = [f.add(start, i) for i in range(lanes)]
+            if valid is not None:
+                numbers = [f.minimum(f.sub(valid, 1), i) for i in numbers]
+            stride = offsets[1] - offsets[0]
+            places = [f.element(source, element, f.mul(i, stride)) for i in numbers]
+            _transposed_group(f, element, lanes, inner, places, f.element(target, element, start), True)
+
+        f.loop(0, len(offsets), lanes, group)
+        return
     for start in range(0, len(offsets), lanes):
         count = min(lanes, len(offsets) - start)
         places = [_place(f, element, source, offsets, start + i, valid) for i in range(count)]
+        to = f.element(target, element, start)
+        _transposed_group(f, element, lanes, inner, places, to, start == 0)
 
-        def block(k: Value, _: list[Value], places: list[Value] = places, start: int = start) -> None:
-            rows = [f.load(type_, f.element(p, element, k)) for p in places]
-            rows += [rows[0]] * (lanes - len(rows))
-            for i, row in enumerate(transpose(f, rows)):
-                to = f.element(target, element, f.add(f.mul(f.add(k, i), inner.b), start))
-                if start == 0:
-                    f.store(row, to)  # what is too much is overwritten by the next k
-                else:
-                    _store_first(f, row, len(places), to)
 
-        f.loop(0, whole, lanes, block)
+def _transposed_group(
+    f: Function, element: str, lanes: int, inner: DepthLoop, places: list[Value], target: Value, spill: bool
+) -> None:
+    """Up to a vector of rows. `spill`: lanes beyond the rows may be written too, the next k overwrites them."""
+    type_ = vector_type(element, lanes)
+    whole = f.sub(inner.count, f.modulo(inner.count, lanes))
 
-        def single(k: Value, _: list[Value], places: list[Value] = places, start: int = start) -> None:
-            for i, place in enumerate(places):
-                item = f.load(element, f.element(place, element, k))
-                f.store(item, f.element(target, element, f.add(f.mul(k, inner.b), start + i)))
+    def block(k: Value, _: list[Value]) -> None:
+        rows = [f.load(type_, f.element(p, element, k)) for p in places]
+        rows += [rows[0]] * (lanes - len(rows))
+        for i, row in enumerate(transpose(f, rows)):
+            to = f.element(target, element, f.mul(f.add(k, i), inner.b))
+            if spill:
+                f.store(row, to)
+            else:
+                _store_first(f, row, len(places), to)
 
-        f.loop(whole, inner.count, 1, single)
+    f.loop(0, whole, lanes, block)
+
+    def single(k: Value, _: list[Value]) -> None:
+        for i, place in enumerate(places):
+            item = f.load(element, f.element(place, element, k))
+            f.store(item, f.element(target, element, f.add(f.mul(k, inner.b), i)))
+
+    f.loop(whole, inner.count, 1, single)
+
+
+def _is_affine(offsets: Sequence[int]) -> bool:
+    """Whether the offsets are 0, s, 2 s, ..."""
+    stride = offsets[1] if len(offsets) > 1 else 0
+    return list(offsets) == [i * stride for i in range(len(offsets))]
 
 
 def _store_first(f: Function, row: Value, count: int, target: Value) -> None:

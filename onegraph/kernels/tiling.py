@@ -34,6 +34,7 @@ class Tiling:
         pack_a, pack_b: copy blocks of A, of B to scratch memory first.
         fma: use multiply-add instructions.
         masks: the processor has masked loads and stores.
+        unroll: steps of the depth written one after the other in the innermost loop.
     """
 
     lanes: int
@@ -51,6 +52,9 @@ class Tiling:
     pack_b: bool
     fma: bool
     masks: bool
+    unroll: int = 1
+    prefetch: bool = False
+    ahead: int = 0
 
     @property
     def columns(self) -> int:
@@ -82,9 +86,9 @@ def _balanced(size: int, limit: int) -> list[int]:
     return sorted(found, reverse=True)
 
 
-def _tile_cycles(rows: int, vectors: int, ports: float = 2.0) -> float:
-    """Cycles of one k of a register block: multiply-adds, loads, and the latency of a multiply-add."""
-    return max(rows * vectors / ports, (rows + vectors) / 2, 4.0) + 0.25
+def _tile_cycles(rows: int, vectors: int) -> float:
+    """Cycles of one k of a register block: multiply-adds (two a cycle), their latency, and a share of the loads."""
+    return max(rows * vectors / 2, 4.0) + 0.12 * (rows + vectors) + 0.08 * abs(vectors - 4) + 0.3
 
 
 def _blocks(spec: Contraction, target: Target) -> list[tuple[float, int, int, int, int]]:
@@ -152,7 +156,8 @@ def _complete(spec: Contraction, target: Target, lanes: int, vectors: int, axis:
     masks = target.vector_bits >= 512
     rows = math.prod(a.size for a in spec.rows)
     # Blocks of the depth: cut the outermost axis that is small enough inside.
-    wanted, level = 512, 0
+    strided = abs(depth[-1].a) > 1
+    wanted, level = (256 if strided else 512), 0
     while level < len(depth) - 1 and math.prod(a.size for a in depth[level + 1 :]) > wanted:
         level += 1
     inside = max(1, math.prod(a.size for a in depth[level + 1 :]))
@@ -170,8 +175,7 @@ def _complete(spec: Contraction, target: Target, lanes: int, vectors: int, axis:
     all_panels = max(1, _up(spec.columns, width))
     panels = max(1, min(all_panels, target.l2_bytes // 2 // max(1, blocked * width * size)))
     panels = _up(all_panels, _up(all_panels, panels))
-    contiguous_rows = bool(spec.rows) and abs(spec.rows[-1].a) == 1
-    pack_a = panels >= 4 and rows >= height and (contiguous_rows or depth[-1].a != 1)
+    pack_a = panels >= 4 and strided
     made = Tiling(
         lanes, vectors, axis, tile, level, steps, panels, 1, 1, 1, 1, pack_a, pack_b, target.has_fma, masks
     )
@@ -195,7 +199,8 @@ def _tasks(spec: Contraction, target: Target, made: Tiling, blocked: int) -> Til
     tiles = max(1, _up(count, per_slice))
     units = _up(count, tiles) * chunks * batch
     grain = max(1, units // max(1, wanted)) if units > wanted else 1
-    block = max(1, (target.l2_bytes // 3) // max(1, height * blocked * size))
+    # A register block's rows stay in L1 for all panels, or, where they are too many, the panels' rows in L2.
+    block = 1 if height * blocked * size <= target.l1_bytes * 2 // 3 and not made.pack_a else 8
     partial = height * width * made.panels * size * tiles
     region = max(1, (target.l2_bytes // 2) // max(1, partial))
-    return replace(made, tiles=tiles, block=block, region=region, grain=grain)
+    return replace(made, tiles=tiles, block=block, region=region, grain=grain, prefetch=True, ahead=8)
