@@ -19,6 +19,7 @@ from onegraph.ir.node import Node, Shape
 from onegraph.ops.binary import ADD, EQ, LT, div, mul
 from onegraph.ops.cast import CAST
 from onegraph.ops.elementwise import WHERE
+from onegraph.ops.index import Condition, Moved, Position, Read
 from onegraph.ops.leaf import constant, iota
 from onegraph.ops.movement import SLICE, full, reshape_to
 from onegraph.ops.record import Array, Kind, Op, Sample, real, register
@@ -227,6 +228,16 @@ def _set_slice_gradient(n: Node, g: Node) -> Node:
     return SET_SLICE(g, _zeros_like(n.inputs[1]), **n.attributes)
 
 
+def _set_slice_reads(n: Node, at: Position) -> list[Read]:
+    position, conditions, a = [], [], n.attributes
+    for i, start, stop, step in zip(at, a["starts"], a["stops"], a["steps"], strict=True):
+        inside = Condition(i - start, 0, stop - start, step)
+        if not inside.always():
+            conditions.append(inside)
+        position.append((i - start) // step)
+    return [Read(1, tuple(position), tuple(conditions)), Read(0, at)]
+
+
 SET_SLICE: Op = register(
     Op(
         name="set_slice",
@@ -238,6 +249,7 @@ SET_SLICE: Op = register(
             _set_slice_gradient,
             lambda n, g: SLICE(g, **n.attributes),
         ),
+        lowering=Moved(_set_slice_reads),
         samples=lambda: [
             Sample(real(5, 6), real(3, 3), starts=(1, 0), stops=(4, 6), steps=(1, 2)),
             Sample(real(7), real(2), starts=(2,), stops=(6,), steps=(3,)),

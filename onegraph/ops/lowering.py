@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from onegraph.ir.dtype import DType
+from onegraph.ops.index import Moved
 
 V: TypeAlias = Any
 """A value of some dtype; only the arithmetic looks inside."""
@@ -108,5 +109,5 @@ class Pointwise:
     exact: bool = False
 
 
-Lowering: TypeAlias = Pointwise
+Lowering: TypeAlias = Pointwise | Moved
 """What a record may say of how it is computed."""

@@ -15,6 +15,7 @@ from onegraph.ir.dim import Dim, Size
 from onegraph.ir.dtype import DType, as_dtype, scalar_dtype
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.cast import cast
+from onegraph.ops.index import Condition, Index, Moved, Position, Read, ZERO, from_linear, linear, shape_of
 from onegraph.ops.leaf import constant
 from onegraph.ops.record import OPS, Array, Kind, Op, Sample, real, register
 from onegraph.ops.shapes import check_same_dtype, normalize_dim, numel, same_size, show
@@ -60,6 +61,10 @@ def _reshape_rule(x: Node, *, shape: Shape) -> tuple[Shape, DType]:
     return check_sizes("reshape", shape), x.dtype
 
 
+def _reshape_reads(n: Node, at: Position) -> list[Read]:
+    return [Read(0, from_linear(linear(at, shape_of(n)), shape_of(n.inputs[0])))]
+
+
 RESHAPE: Op = register(
     Op(
         name="reshape",
@@ -68,6 +73,7 @@ RESHAPE: Op = register(
         rule=_reshape_rule,
         reference=lambda x, *, shape: x.reshape(shape),
         gradient=(lambda n, g: RESHAPE(g, shape=n.inputs[0].shape),),
+        lowering=Moved(_reshape_reads),
         samples=lambda: [
             Sample(real(2, 6), shape=(3, 4)),
             Sample(real(), shape=(1, 1)),
@@ -99,6 +105,10 @@ def inverse_order(dims: Sequence[int]) -> tuple[int, ...]:
     return tuple(result)
 
 
+def _permute_reads(n: Node, at: Position) -> list[Read]:
+    return [Read(0, tuple([at[i] for i in inverse_order(n.attributes["dims"])]))]
+
+
 PERMUTE: Op = register(
     Op(
         name="permute",
@@ -107,6 +117,7 @@ PERMUTE: Op = register(
         rule=_permute_rule,
         reference=lambda x, *, dims: np.transpose(x, dims),
         gradient=(lambda n, g: PERMUTE(g, dims=inverse_order(n.attributes["dims"])),),
+        lowering=Moved(_permute_reads),
         samples=lambda: [
             Sample(real(2, 3, 4), dims=(2, 0, 1)),
             Sample(real(2, 3), dims=(1, 0)),
@@ -126,6 +137,12 @@ def _expand_rule(x: Node, *, shape: Shape) -> tuple[Shape, DType]:
     return check_sizes("expand", shape), x.dtype
 
 
+def _expand_reads(n: Node, at: Position) -> list[Read]:
+    shape = shape_of(n.inputs[0])
+    lead = len(at) - len(shape)
+    return [Read(0, tuple([ZERO if size == 1 else i for i, size in zip(at[lead:], shape, strict=True)]))]
+
+
 EXPAND: Op = register(
     Op(
         name="expand",
@@ -134,6 +151,7 @@ EXPAND: Op = register(
         rule=_expand_rule,
         reference=lambda x, *, shape: np.broadcast_to(x, shape),
         gradient=(lambda n, g: g,),  # autodiff sums a gradient down to the shape of its input
+        lowering=Moved(_expand_reads),
         samples=lambda: [
             Sample(real(3, 1), shape=(2, 3, 4)),
             Sample(real(), shape=(2, 3)),
@@ -204,6 +222,17 @@ def _total(x: Node) -> Node:
     return OPS["sum"](x, dims=tuple(range(len(x.shape))), keepdim=False)
 
 
+def _pad_reads(n: Node, at: Position) -> list[Read]:
+    position, conditions = [], []
+    for i, size, (low, _, interior) in zip(at, shape_of(n.inputs[0]), n.attributes["padding"], strict=True):
+        step = interior + 1
+        inside = Condition(i - low, 0, (size - 1) * step + 1 if size else 0, step)
+        if not inside.always():
+            conditions.append(inside)
+        position.append((i - low) // step)
+    return [Read(0, tuple(position), tuple(conditions)), Read(1, ())]
+
+
 PAD: Op = register(
     Op(
         name="pad",
@@ -212,6 +241,7 @@ PAD: Op = register(
         rule=_pad_rule,
         reference=_pad_reference,
         gradient=(_pad_gradient, _pad_value_gradient),
+        lowering=Moved(_pad_reads),
         samples=lambda: [
             Sample(real(2, 3), real(), padding=((1, 2, 0), (0, 1, 0))),
             Sample(real(3, 2), real(), padding=((-1, 1, 1), (2, -1, 2))),
@@ -252,6 +282,11 @@ def _slice_gradient(n: Node, g: Node) -> Node:
     return PAD(g, constant(0, g.dtype), padding=tuple(padding))
 
 
+def _slice_reads(n: Node, at: Position) -> list[Read]:
+    starts, steps = n.attributes["starts"], n.attributes["steps"]
+    return [Read(0, tuple([i * step + start for i, start, step in zip(at, starts, steps, strict=True)]))]
+
+
 SLICE: Op = register(
     Op(
         name="slice",
@@ -260,6 +295,7 @@ SLICE: Op = register(
         rule=_slice_rule,
         reference=_slice_reference,
         gradient=(_slice_gradient,),
+        lowering=Moved(_slice_reads),
         samples=lambda: [
             Sample(real(5, 6), starts=(1, 0), stops=(4, 6), steps=(1, 2)),
             Sample(real(7), starts=(2,), stops=(7,), steps=(3,)),
@@ -267,6 +303,12 @@ SLICE: Op = register(
         ],
     )
 )
+
+def _flip_reads(n: Node, at: Position) -> list[Read]:
+    dims, shape = n.attributes["dims"], shape_of(n)
+    turned = [Index.of(shape[d] - 1) - i if d in dims and shape[d] > 1 else i for d, i in enumerate(at)]
+    return [Read(0, tuple(turned))]
+
 
 FLIP: Op = register(
     Op(
@@ -276,6 +318,7 @@ FLIP: Op = register(
         rule=lambda x, *, dims: (x.shape, x.dtype),
         reference=lambda x, *, dims: np.flip(x, dims),
         gradient=(lambda n, g: FLIP(g, dims=n.attributes["dims"]),),
+        lowering=Moved(_flip_reads),
         samples=lambda: [Sample(real(2, 3), dims=(1,)), Sample(real(2, 3), dims=(0, 1)), Sample(real(0), dims=(0,))],
     )
 )
@@ -310,6 +353,18 @@ def _concat_gradient(n: Node, g: Node, needs: Sequence[bool]) -> list[Node | Non
     return found
 
 
+def _concat_reads(n: Node, at: Position) -> list[Read]:
+    dim, start, found = n.attributes["dim"], 0, []
+    for number, x in enumerate(n.inputs):
+        size = shape_of(x)[dim]
+        inside = Condition(at[dim] - start, 0, size)
+        position = (*at[:dim], at[dim] - start, *at[dim + 1 :])
+        if size:
+            found.append(Read(number, position, () if inside.always() else (inside,)))
+        start += size
+    return found
+
+
 CONCAT: Op = register(
     Op(
         name="concat",
@@ -318,6 +373,7 @@ CONCAT: Op = register(
         rule=_concat_rule,
         reference=lambda *arrays, dim: np.concatenate(arrays, dim),
         gradient=_concat_gradient,
+        lowering=Moved(_concat_reads),
         samples=lambda: [
             Sample(real(2, 3), real(1, 3), dim=0),
             Sample(real(2, 3), real(2, 0), real(2, 2), dim=1),

@@ -14,6 +14,7 @@ from onegraph.errors import ShapeError
 from onegraph.ir.dim import Dim, Size
 from onegraph.ir.dtype import DType
 from onegraph.ir.node import Node, Shape
+from onegraph.ops.index import Moved, Position, Read
 from onegraph.ops.record import Array, Kind, Op, Sample, real, register
 from onegraph.ops.shapes import check_kind, same_shape, show
 
@@ -112,6 +113,14 @@ def _fold_gradient(n: Node, g: Node) -> Node:
     return WINDOWS(g, **{name: value for name, value in n.attributes.items() if name != "output_size"})
 
 
+def _windows_reads(n: Node, at: Position) -> list[Read]:
+    a, lead = n.attributes, len(n.inputs[0].shape)
+    position = list(at[:lead])
+    for number, (d, stride, dilation) in enumerate(zip(a["dims"], a["strides"], a["dilations"], strict=True)):
+        position[d] = position[d] * stride + at[lead + number] * dilation
+    return [Read(0, tuple(position))]
+
+
 WINDOWS: Op = register(
     Op(
         name="windows",
@@ -120,6 +129,7 @@ WINDOWS: Op = register(
         rule=_windows_rule,
         reference=lambda x, *, dims, sizes, strides, dilations: window_view(x, dims, sizes, strides, dilations),
         gradient=(_windows_gradient,),
+        lowering=Moved(_windows_reads),
         samples=lambda: [
             Sample(real(2, 6, 7), dims=(1, 2), sizes=(2, 3), strides=(2, 1), dilations=(1, 2)),
             Sample(real(5, 3), dims=(0,), sizes=(2,), strides=(3,), dilations=(1,)),

@@ -1,0 +1,159 @@
+"""The native backend: graphs become machine code.
+
+`NativeBackend.compile` lowers a graph (`lowering.py`) and hands its launches to a `Program` (`program.py`), which runs
+them in one native call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from onegraph.backends.contract import Backend, Buffer, register_backend
+from onegraph.backends.native.launch import Launch, Lowered, Place
+from onegraph.backends.native.layout import ProgramBuilder
+from onegraph.backends.native.lowering import lower
+from onegraph.backends.native.program import Program
+from onegraph.errors import DivisionError, OneGraphError, OutOfMemoryError
+from onegraph.ir.dtype import DType
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import Node
+from onegraph.kernels.target import host
+from onegraph.ops.evaluate import execute_node
+from onegraph.ops.shapes import show
+
+Array = np.ndarray[Any, Any]
+
+
+class NativeExecutable:
+    """A graph as a program of kernels."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.lowered = lower(graph, host())
+        self.program = build_program(self.lowered)
+
+    def run(self, inputs: Sequence[Buffer]) -> list[Buffer]:
+        """One native call (and calls of Python functions for ops without kernels)."""
+        return self.program.run(inputs)
+
+    def describe(self) -> str:
+        """The kernels in order, each with its loops."""
+        return describe(self.lowered)
+
+
+def build_program(lowered: Lowered) -> Program:
+    """Slots and steps for places and launches."""
+    builder = ProgramBuilder()
+    slots: dict[int, int] = {}
+    for place in sorted(lowered.inputs, key=lambda p: p.number):
+        slots[id(place)] = builder.input(place.shape, place.dtype)
+
+    def slot(place: Place) -> int:
+        found = slots.get(id(place))
+        if found is None:
+            if place.kind == "output":
+                found = builder.output(place.shape, place.dtype)
+            elif place.kind == "constant":
+                assert place.array is not None
+                found = builder.constant(place.array, place.dtype)
+            else:
+                found = builder.local(place.shape, place.dtype, place.bytes)
+            slots[id(place)] = found
+        return found
+
+    outputs = [slot(p) for p in lowered.outputs]
+    for launch in lowered.launches:
+        reads, writes = [slot(p) for p in launch.reads], [slot(p) for p in launch.writes]
+        if launch.host is not None:
+            builder.host(host_function(launch), reads, writes, launch.host.op)
+            continue
+        assert launch.kernel is not None
+        first = next(iter(launch.nodes), None)
+        builder.launch(
+            launch.kernel,
+            [slot(p) for p in launch.buffers],
+            reads,
+            writes,
+            in_place=tuple([(slot(a), slot(b)) for a, b in launch.in_place]),
+            keep=launch.keep,
+            label=launch.kernel.name,
+            location=None if first is None or first.source is None else first.source[:2],
+        )
+    return Program(builder, outputs)
+
+
+def host_function(launch: Launch) -> Callable[[list[Array]], Sequence[Array]]:
+    """What Python does for a node without a kernel."""
+    node, items = launch.host, launch.items
+    assert node is not None
+
+    def run(arrays: list[Array]) -> Sequence[Array]:
+        try:
+            result = execute_node(node, arrays)
+        except OneGraphError as error:
+            error.location = _location(node) or error.location
+            raise
+        except ZeroDivisionError as error:
+            raise DivisionError(f"{node.op}: {error}", location=_location(node)) from None
+        except MemoryError:
+            raise OutOfMemoryError(
+                f"{node.op}: no memory for a result of shape {show(node.shape)} {node.dtype.name}",
+                hint="lower the batch size or the sizes of the model",
+                location=_location(node),
+            ) from None
+        return [result[i] for i in items] if isinstance(result, tuple) else [result]
+
+    return run
+
+
+def _location(node: Node) -> tuple[str, int] | None:
+    return None if node.source is None else node.source[:2]
+
+
+def describe(lowered: Lowered) -> str:
+    """The launches as text."""
+    names: dict[int, str] = {}
+    lines = []
+
+    def name(place: Place) -> str:
+        return names.setdefault(id(place), f"{place.kind[0]}{len(names)}")
+
+    for number, launch in enumerate(lowered.launches):
+        buffers = ", ".join(f"{name(p)} {p.dtype.short}{show(p.shape)}" for p in launch.buffers)
+        if launch.kernel is None:
+            lines.append(f"{number}: Python: {launch.host.op if launch.host else ''}({buffers})")
+            continue
+        lines.append(f"{number}: {launch.kernel.name}({buffers}), {launch.kernel.tasks} tasks")
+        lines.extend("    " + line for line in launch.kernel.description.splitlines())
+    return "\n".join(lines)
+
+
+class NativeBackend:
+    """Machine code for the processor that this runs on."""
+
+    name = "native"
+
+    def compile(self, graph: Graph) -> NativeExecutable:
+        """Lower the graph, and compile the kernels that are new."""
+        return NativeExecutable(graph)
+
+    def allocate(self, shape: tuple[int, ...], dtype: DType) -> Buffer:
+        """An uninitialized array."""
+        return Buffer(np.empty(shape, dtype.numpy), dtype)
+
+    def copy_in(self, array: Array, dtype: DType) -> Buffer:
+        """A buffer that shares memory with the array where that is possible."""
+        return Buffer(np.asarray(array, dtype.numpy), dtype)
+
+    def copy_out(self, buffer: Buffer) -> Array:
+        """The array itself."""
+        return buffer.array
+
+    def synchronize(self) -> None:
+        """A run is over when its call returns."""
+
+
+BACKEND: Backend = register_backend(NativeBackend())

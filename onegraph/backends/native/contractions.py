@@ -1,0 +1,318 @@
+"""Matrix products and convolutions as contractions of the micro-kernel, with what follows them as epilogue.
+
+`Contractions.prepare` decides, before fusion, which values must be in memory for each product and how they lie there:
+operands that are views are read in place; weights are packed in panels; what a convolution reads is channels-last with
+a halo of zeros. `Product.emit` writes the kernels after fusion. Read next: `convolutions.py`, `kernels/contraction.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import TYPE_CHECKING
+
+from onegraph.backends.native.arrangement import Arrangement
+from onegraph.backends.native.launch import Launch, Place
+from onegraph.backends.native.reading import fresh_variables, is_movement, movement_reads
+from onegraph.backends.native.writer import Writer
+from onegraph.ir.dtype import float32, float64
+from onegraph.ir.node import Node
+from onegraph.kernels import contraction as kernel_code
+from onegraph.kernels.contraction import Axis, Contraction
+from onegraph.kernels.kernel import Kernel
+from onegraph.kernels.llvm import Function, Module, Value, lanes_of
+from onegraph.kernels.nest import Nest, Phase, Store, merges
+from onegraph.kernels.nest_code import ENTRY_ARGUMENTS, NestCode
+from onegraph.kernels.scalar import Scalar
+from onegraph.kernels.target import Target
+from onegraph.kernels.tiling import tiling
+from onegraph.ops.index import Index, Position, Var, shape_of
+from onegraph.ops.leaf import constant
+from onegraph.ops.record import OPS
+
+if TYPE_CHECKING:
+    from onegraph.backends.native.fusion import Group
+    from onegraph.backends.native.lowering import Lowering
+    from onegraph.backends.native.prepare import Prepared
+
+LONG_EPILOGUE = 24
+"""Statements of an epilogue from which on it is written once in a loop, not once for each row."""
+
+
+@dataclass
+class Operand:
+    """A value in memory, and the position in it of the element that the loop variables say."""
+
+    node: Node
+    position: Position
+
+
+@dataclass
+class Product:
+    """One contraction: its loops, and where its operands are.
+
+    Attributes:
+        a, b: the operands; positions are in terms of the variables below.
+        batch, rows, column, depth: the loops. The column is one variable.
+        result: for each dimension of the node its index in terms of batch, rows and column.
+        width: columns of a packed panel of b; 0 if b is not packed.
+    """
+
+    a: Operand
+    b: Operand
+    batch: list[Var]
+    rows: list[Var]
+    column: Var
+    depth: list[Var]
+    result: Position
+    width: int = 0
+    panel_stride: int = 0
+
+
+@dataclass
+class Contractions:
+    """Finds the products of a graph and prepares their operands."""
+
+    prepared: Prepared
+    target: Target
+    arrangement: Arrangement
+    images: dict[Node, Node] = field(default_factory=dict)
+
+    def prepare(self) -> None:
+        """All products: their operands become nodes that are kept in memory."""
+        from onegraph.backends.native.convolutions import prepare_convolution
+
+        for node in self.prepared.graph.nodes():
+            if node.dtype not in (float32, float64):
+                continue
+            if node.op == "matmul":
+                self.matmul(node)
+            elif node.op in ("conv", "conv_input_gradient", "conv_weight_gradient"):
+                prepare_convolution(self, node)
+
+    def add(self, node: Node, products: Sequence[Product]) -> None:
+        """A node is computed by these products, side by side."""
+        operands = dict.fromkeys(o.node for p in products for o in (p.a, p.b))
+        self.prepared.whole[node] = tuple(operands)
+        self.prepared.fusible.add(node)
+        self.prepared.special[node] = lambda lowering, group, stored: emit_products(lowering, group, stored, node, products)
+
+    def matmul(self, node: Node) -> None:
+        """Operands that are views of values in memory are read where they are."""
+        a, b = node.inputs
+        *batch, m, n = fresh_variables(shape_of(node))
+        k = Var("k", shape_of(a)[-1])
+        lead = [Index.of(v) for v in batch]
+
+        def at(x: Node, *last: Var) -> Position:
+            own = shape_of(x)[:-2]
+            first = lead[len(lead) - len(own) :]
+            return (*[i if s != 1 else Index.of(0) for i, s in zip(first, own, strict=True)], *map(Index.of, last))
+
+        left, right = self.operand(a, at(a, m, k)), self.operand(b, at(b, k, n))
+        result = (*lead, Index.of(m), Index.of(n))
+        if n.size < 8 <= m.size or (n.size < 16 and m.size >= 4 * n.size):
+            left, right, m, n = right, left, n, m
+        self.add(node, [Product(left, right, list(batch), [m], n, [k], result)])
+
+    def operand(self, node: Node, position: Position) -> Operand:
+        """The value in memory that an operand is a view of, if it is an affine one; else the operand itself."""
+        base, at = node, position
+        while is_movement(base):
+            reads = movement_reads(base, at)
+            if len(reads) != 1 or reads[0].conditions or not all(_affine(p) for p in reads[0].position):
+                return Operand(node, position)
+            base, at = base.inputs[reads[0].input], reads[0].position
+        if base.op == "iota" or base.op == "constant" and base.attributes["value"].array.size == 1:
+            return Operand(node, position)
+        return Operand(base, at)
+
+    def panels(self, product: Product, matrix: Node, spec: Contraction) -> None:
+        """Pack B: `matrix` has (batch, depth..., columns); the node that is packed becomes the operand."""
+        width = tiling(spec, self.target).columns
+        columns = product.column.size
+        shape = shape_of(matrix)
+        panels = -(-columns // width)
+        if panels * width != columns:
+            padding = ((0, 0, 0),) * (len(shape) - 1) + ((0, panels * width - columns, 0),)
+            matrix = OPS["pad"](matrix, constant(0, matrix.dtype), padding=padding)
+        cut = OPS["reshape"](matrix, shape=(*shape[:-1], panels, width))
+        rank = len(shape)
+        packed = OPS["permute"](cut, dims=(0, rank - 1, *range(1, rank - 1), rank))
+
+        self.prepared.packed.add(packed)
+        self.arrangement.order[packed] = tuple(range(rank + 1))
+        product.b = Operand(packed, product.b.position)
+        product.width = width
+        product.panel_stride = prod(shape[1:-1]) * width
+
+
+def _affine(index: Index) -> bool:
+    return all(isinstance(atom, Var) for atom in index.terms)
+
+
+# ------------------------------------------------------------------------------------------------- emission
+
+
+def emit_products(
+    lowering: Lowering, group: Group, stored: set[Node], node: Node, products: Sequence[Product]
+) -> None:
+    """Kernels for a node and the elementwise work that follows it: one for each product."""
+    if prod(shape_of(node)) == 0:
+        return
+    for product in products:
+        if any(v.size == 0 for v in (*product.batch, *product.rows, product.column)):
+            continue
+        emit_product(lowering, group, stored, node, product)
+
+
+def emit_product(lowering: Lowering, group: Group, stored: set[Node], node: Node, product: Product) -> None:
+    """One kernel."""
+    nest = Nest()
+    inside = group.members
+    writer = Writer(nest, lambda n: None if n in inside else lowering.storage_of(n), lowering.place_of)
+    a, b = (_offset(lowering, o) for o in (product.a, product.b))
+    buffer_a, buffer_b = writer.buffer(product.a.node), writer.buffer(product.b.node)
+    columns = [v for v in (*product.batch, *product.rows, product.column)]
+    nest.outer = list(columns)
+    nest.vector = product.column
+    given = nest.given(node.dtype, group.domain)
+    writer.registers[node] = given
+    nest.phases.append(Phase())
+    for member, position in group.members.items():
+        if member is not node:
+            writer.registers[member] = writer.define(member, position)
+        if member in stored:
+            storage = lowering.storage_of(member)
+            assert storage is not None
+            store = Store(writer.buffer(member), storage.at(position), writer.registers[member])
+            nest.phases[0].stores.append(store)
+    nest.substitute({v: i for v, i in zip(group.domain, product.result, strict=True) if v not in columns})
+    batch, rows, depth = _axes(nest, product, a, b)
+    spec = _contraction(node, product, batch, rows, depth, a, b)
+    kernel = contraction_kernel(nest, spec, given, product, node, lowering.target, (buffer_a, buffer_b))
+    written = {s.buffer for s in nest.all_stores()}
+    places = [p for p in writer.places if p is not None]
+    writes = [p for i, p in enumerate(places) if i in written]
+    reads = [p for i, p in enumerate(places) if i not in written]
+    lowering.launches.append(Launch(reads, writes, places, kernel, nodes=tuple(group.members)))
+
+
+def _offset(lowering: Lowering, operand: Operand) -> Index:
+    storage = lowering.storage_of(operand.node)
+    assert storage is not None
+    return storage.at(operand.position)
+
+
+def _stride(index: Index, variable: Var) -> int:
+    stride = index.stride(variable)
+    assert stride is not None
+    return stride
+
+
+def _axes(nest: Nest, product: Product, a: Index, b: Index) -> tuple[list[Axis], list[Axis], list[Axis]]:
+    """The axes of a product; neighbouring rows are merged where operands and epilogue allow it."""
+    rows = [v for v in product.rows if v.size != 1]
+    position = len(rows) - 2
+    offsets = nest.offsets()
+    while position >= 0:
+        x, y = rows[position], rows[position + 1]
+        if merges(a, x, y) and all(merges(o, x, y) for o in offsets):
+            merged = Var(y.name, x.size * y.size)
+            flat = Index.of(merged)
+            mapping = {x: flat // y.size, y: flat % y.size}
+            nest.substitute(mapping)
+            a = a.substitute(mapping)
+            rows[position : position + 2] = [merged]
+            offsets = nest.offsets()
+        position -= 1
+    batch = [v for v in product.batch if v.size != 1]
+    nest.outer = [*batch, *rows, product.column]
+    return (
+        [Axis(v.size, _stride(a, v), _stride(b, v)) for v in batch],
+        [Axis(v.size, _stride(a, v)) for v in rows] or [Axis(1)],
+        [Axis(v.size, _stride(a, v), _stride(b, v)) for v in product.depth],
+    )
+
+
+def _contraction(
+    node: Node, product: Product, batch: list[Axis], rows: list[Axis], depth: list[Axis], a: Index, b: Index
+) -> Contraction:
+    spec = Contraction(
+        tuple(rows),
+        product.column.size,
+        tuple(depth),
+        tuple(batch),
+        a.constant,
+        b.constant,
+        dtype="float" if node.dtype is float32 else "double",
+        b_column=_stride(b, product.column),
+    )
+    if product.width:
+        return replace(spec, b_column=1, b_panel=product.panel_stride, b_width=product.width, b_padded=True)
+    return spec
+
+
+def contraction_kernel(
+    nest: Nest,
+    spec: Contraction,
+    given: int,
+    product: Product,
+    node: Node,
+    target: Target,
+    operands: tuple[int, int],
+) -> Kernel:
+    """The code of a contraction with the stores of a nest as its epilogue."""
+    made = tiling(spec, target)
+    module = Module()
+    f = module.function("KERNEL", ENTRY_ARGUMENTS)
+    buffers, first, last, scratch, status = f.arguments
+    pointers = [f.load("ptr", f.element(buffers, "ptr", i)) for i in range(len(nest.buffers))]
+    writers: dict[int, NestCode] = {}
+    needed = nest.needed([s.value for s in nest.phases[0].stores])
+    rolled = len(needed) > LONG_EPILOGUE
+    variables = list(nest.outer)
+    batch = [v for v in variables if v in product.batch]
+    rows = [v for v in variables if v not in batch and v is not product.column]
+
+    def writer(lanes: int) -> NestCode:
+        found = writers.get(lanes)
+        if found is None:
+            found = writers[lanes] = NestCode(nest, f, target, pointers, status, lanes)
+        return found
+
+    def epilogue(
+        _: Function, batch_at: list[Value], rows_at: list[Value], column: Value, sums: Value, mask: Value | None
+    ) -> None:
+        code = writer(lanes_of(sums.type))
+        for v, x in zip([*batch, *rows], [*batch_at, *rows_at], strict=False):
+            code.values[v] = x
+        code.values[product.column] = column
+        code.copies = [mask]
+        code.scopes.append({})
+        code.give(given, Scalar(sums if code.is_vector(given) else f.extract(sums, 0), node.dtype))
+        code.compute([n for n in needed if n != given])
+        for s in nest.phases[0].stores:
+            code.store(s)
+        code.scopes.pop()
+
+    kernel_code.emit(
+        f, spec, made, pointers[operands[0]], pointers[operands[1]], epilogue, first, last, scratch, rolled=rolled
+    )
+    f.ret()
+    work = prod(a.size for a in (*spec.batch, *spec.rows, *spec.depth)) * spec.columns
+    moved = sum(node.dtype.itemsize * prod(v.size for v in s.variables) for s in nest.statements if s.kind == "load")
+    moved += 4 * prod(a.size for a in spec.rows) * spec.columns
+    tasks = kernel_code.tasks(spec, made)
+    used = kernel_code.scratch_bytes(spec, made, rolled=rolled)
+    return Kernel(node.op, str(module), tasks, used, 2 * work, moved, f"{_describe(spec)}\n{nest}")
+
+
+def _describe(spec: Contraction) -> str:
+    rows, depth = "x".join(str(a.size) for a in spec.rows), "x".join(str(a.size) for a in spec.depth)
+    batch = "".join(f"{a.size} times " for a in spec.batch)
+    return f"{batch}{rows} rows, {spec.columns} columns, depth {depth}" + (", packed" if spec.b_panel else "")
+
+
+__all__ = ["Callable", "Contractions", "Operand", "Place", "Product"]

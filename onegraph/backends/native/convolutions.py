@@ -1,0 +1,229 @@
+"""Convolutions as contractions: forward, input gradient (one contraction for each phase of the stride), weight gradient.
+
+With pixels channels-last and a halo of zeros around them, every address is a sum of strides times loop variables.
+Depthwise convolutions multiply no matrices: they become windows, products and sums, which the loop nests do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import gcd, prod
+
+from onegraph.backends.native.arrangement import channels_last
+from onegraph.backends.native.contractions import Contractions, Operand, Product
+from onegraph.ir.node import Node
+from onegraph.kernels.contraction import Axis, Contraction
+from onegraph.ops.index import Index, Var, shape_of
+from onegraph.ops.record import OPS
+
+
+@dataclass
+class Geometry:
+    """The attributes of a convolution."""
+
+    stride: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
+    groups: int
+
+    @staticmethod
+    def of(node: Node) -> Geometry:
+        """Those of a node."""
+        a = node.attributes
+        return Geometry(a["stride"], a["padding"], a["dilation"], a["groups"])
+
+    @property
+    def rank(self) -> int:
+        """Dimensions of space."""
+        return len(self.stride)
+
+
+def prepare_convolution(contractions: Contractions, node: Node) -> None:
+    """Say a convolution, or a gradient of one, as products."""
+    geometry = Geometry.of(node)
+    if any(low < 0 or high < 0 for low, high in geometry.padding) or any(0 in shape_of(n) for n in (node, *node.inputs)):
+        return
+    {"conv": _forward, "conv_input_gradient": _input_gradient, "conv_weight_gradient": _weight_gradient}[node.op](
+        contractions, node, geometry
+    )
+
+
+def _image(contractions: Contractions, x: Node, halo: Sequence[tuple[int, int]]) -> Node:
+    """The images as a value of their own in memory, channels-last with a halo."""
+    arrangement = contractions.arrangement
+    last = channels_last(len(x.shape))
+    taken = x in contractions.prepared.graph.outputs or arrangement.order.get(x, last) != last
+    if taken or x.op in ("input", "constant", "iota"):
+        known = contractions.images.get(x)
+        if known is None:
+            known = contractions.images[x] = OPS["detach"](x)
+        x = known
+    arrangement.order[x] = last
+    arrangement.ask_halo(x, [(0, 0), (0, 0), *halo])
+    return x
+
+
+def _forward(c: Contractions, node: Node, g: Geometry) -> None:
+    x, w = node.inputs
+    sizes, kernel = shape_of(x)[2:], shape_of(w)[2:]
+    out = shape_of(node)
+    halo = []
+    for size, k, s, (low, _), d, count in zip(sizes, kernel, g.stride, g.padding, g.dilation, out[2:], strict=True):
+        halo.append((low, max(0, (count - 1) * s - low + (k - 1) * d + 1 - size)))
+    x = _image(c, x, halo)
+    inside, outside = shape_of(w)[1], shape_of(w)[0] // g.groups
+    group, image, channel, column = Var("g", g.groups), Var("n", out[0]), Var("c", inside), Var("o", outside)
+    places = [Var(f"y{i}", n) for i, n in enumerate(out[2:])]
+    taps = [Var(f"k{i}", n) for i, n in enumerate(kernel)]
+    space = [
+        Index.of(p) * s + Index.of(t) * d - low
+        for p, t, s, d, (low, _) in zip(places, taps, g.stride, g.dilation, g.padding, strict=True)
+    ]
+    a = Operand(x, (Index.of(image), Index.of(group) * inside + Index.of(channel), *space))
+    depth = [*taps, channel]
+    result = (Index.of(image), Index.of(group) * outside + Index.of(column), *map(Index.of, places))
+    product = Product(a, a, [group], [image, *places], column, depth, result)
+    matrix = _weights(w, g.groups, swap=False)
+    _pack(c, product, matrix, group, depth)
+    c.arrangement.order[node] = channels_last(len(out))
+    c.add(node, [product])
+
+
+def _weights(w: Node, groups: int, *, swap: bool) -> Node:
+    """(groups, *kernel, in, out), or with `swap` (groups, *kernel, out, in)."""
+    out, inside, *kernel = shape_of(w)
+    rank = len(kernel)
+    cut = OPS["reshape"](w, shape=(groups, out // groups, inside, *kernel))
+    last = (1, 2) if swap else (2, 1)
+    return OPS["permute"](cut, dims=(0, *range(3, 3 + rank), *last))
+
+
+def _pack(c: Contractions, product: Product, matrix: Node, group: Var, depth: Sequence[Var]) -> None:
+    """B in panels: positions (group, panel, *depth, column in the panel)."""
+    columns = product.column.size
+    steps = [1]
+    for v in reversed(depth[1:]):
+        steps.insert(0, steps[0] * v.size)
+    rows = [Axis(v.size, 1) for v in product.rows if v.size != 1] or [Axis(1)]
+    spec = Contraction(tuple(rows), columns, tuple(Axis(v.size, 1, s * columns) for v, s in zip(depth, steps, strict=True)))
+    product.b = Operand(matrix, (Index.of(group), Index.of(0), *map(Index.of, depth), Index.of(product.column)))
+    c.panels(product, matrix, spec)
+
+
+def _input_gradient(c: Contractions, node: Node, g: Geometry) -> None:
+    """dx[s q + r] gets w[k] dy[o] where s o + d k - p = s q + r: for each phase r the taps are evenly spaced."""
+    dy, w = node.inputs
+    out, kernel, counts = shape_of(node), shape_of(w)[2:], shape_of(dy)[2:]
+    inside, outside = shape_of(w)[1], shape_of(w)[0] // g.groups
+    phases: list[list[_Phase]] = [
+        _phases(size, count, k, s, low, d)
+        for size, count, k, s, (low, _), d in zip(
+            out[2:], counts, kernel, g.stride, g.padding, g.dilation, strict=True
+        )
+    ]
+    halo = []
+    for per_dim, count in zip(phases, counts, strict=True):
+        lows = [p.lowest for p in per_dim if p.taps and p.steps]
+        highs = [p.highest for p in per_dim if p.taps and p.steps]
+        halo.append((max(0, -min(lows, default=0)), max(0, max(highs, default=0) - count + 1)))
+    dy = _image(c, dy, halo)
+    matrix = _weights(w, g.groups, swap=True)
+    products: list[Product] = []
+    packed: Product | None = None
+    combinations: list[list[_Phase]] = [[]]
+    for per_dim in phases:
+        combinations = [[*before, p] for before in combinations for p in per_dim]
+    for chosen in combinations:
+        group, image, channel, column = Var("g", g.groups), Var("n", out[0]), Var("o", outside), Var("c", inside)
+        places = [Var(f"q{i}", p.steps) for i, p in enumerate(chosen)]
+        taps = [Var(f"k{i}", p.taps) for i, p in enumerate(chosen)]
+        space = [
+            Index.of(q) + p.start - Index.of(t) * p.back for q, t, p in zip(places, taps, chosen, strict=True)
+        ]
+        a = Operand(dy, (Index.of(image), Index.of(group) * outside + Index.of(channel), *space))
+        into = [Index.of(q) * s + p.phase for q, s, p in zip(places, g.stride, chosen, strict=True)]
+        result = (Index.of(image), Index.of(group) * inside + Index.of(column), *into)
+        product = Product(a, a, [group], [image, *places], column, [*taps, channel], result)
+        if packed is None:
+            whole = [Var(f"k{i}", n) for i, n in enumerate(kernel)]
+            _pack(c, product, matrix, group, [*whole, channel])
+            packed = product
+        which = [Index.of(t) * p.tap_step + p.first_tap for t, p in zip(taps, chosen, strict=True)]
+        product.b = Operand(
+            packed.b.node, (Index.of(group), Index.of(0), *which, Index.of(channel), Index.of(column))
+        )
+        product.width, product.panel_stride = packed.width, packed.panel_stride
+        products.append(product)
+    c.arrangement.order[node] = channels_last(len(out))
+    c.add(node, products)
+
+
+@dataclass
+class _Phase:
+    """Positions phase, phase + stride, ...: how many, and which taps reach them from where.
+
+    Tap number t is kernel element first_tap + t * tap_step; at step q it reads dy[q + start - t * back].
+    """
+
+    phase: int
+    steps: int
+    taps: int
+    first_tap: int
+    tap_step: int
+    start: int
+    back: int
+
+    @property
+    def lowest(self) -> int:
+        """The smallest index of dy that is read."""
+        return self.start - (self.taps - 1) * self.back
+
+    @property
+    def highest(self) -> int:
+        """The largest."""
+        return self.start + self.steps - 1
+
+
+def _phases(size: int, count: int, kernel: int, stride: int, low: int, dilation: int) -> list[_Phase]:
+    found = []
+    step = stride // gcd(stride, dilation)
+    for phase in range(min(stride, size)):
+        steps = -(-(size - phase) // stride)
+        reached = [k for k in range(kernel) if (phase + low - k * dilation) % stride == 0]
+        first = reached[0] if reached else 0
+        start = (phase + low - first * dilation) // stride
+        found.append(_Phase(phase, steps, len(reached), first, step, start, step * dilation // stride))
+    return found
+
+
+def _weight_gradient(c: Contractions, node: Node, g: Geometry) -> None:
+    """dw[o, c, k] = sum over images and places of x[c, s y + d k - p] dy[o, y]."""
+    x, dy = node.inputs
+    kernel, sizes, counts = shape_of(node)[2:], shape_of(x)[2:], shape_of(dy)[2:]
+    halo = []
+    for size, k, s, (low, _), d, count in zip(sizes, kernel, g.stride, g.padding, g.dilation, counts, strict=True):
+        halo.append((low, max(0, (count - 1) * s - low + (k - 1) * d + 1 - size)))
+    x = _image(c, x, halo)
+    dy = _image(c, dy, [(0, 0)] * g.rank)
+    outside, inside = shape_of(node)[0] // g.groups, shape_of(node)[1]
+    group, image, channel, column = Var("g", g.groups), Var("n", shape_of(x)[0]), Var("c", inside), Var("o", outside)
+    places = [Var(f"y{i}", n) for i, n in enumerate(counts)]
+    taps = [Var(f"k{i}", n) for i, n in enumerate(kernel)]
+    space = [
+        Index.of(p) * s + Index.of(t) * d - low
+        for p, t, s, d, (low, _) in zip(places, taps, g.stride, g.dilation, g.padding, strict=True)
+    ]
+    at_x = Operand(x, (Index.of(image), Index.of(group) * inside + Index.of(channel), *space))
+    at_dy = Operand(dy, (Index.of(image), Index.of(group) * outside + Index.of(column), *map(Index.of, places)))
+    result = (Index.of(group) * outside + Index.of(column), Index.of(channel), *map(Index.of, taps))
+    depth = [image, *places]
+    if prod(kernel) == 1 and inside >= 16:  # the result is then in row-major order
+        product = Product(at_dy, at_x, [group], [column], channel, depth, result)
+        product.result = (Index.of(group) * outside + Index.of(column), Index.of(channel), *[Index.of(0)] * g.rank)
+    else:
+        product = Product(at_x, at_dy, [group], [*taps, channel], column, depth, result)
+        rank = len(node.shape)
+        if node not in c.prepared.graph.outputs:
+            c.arrangement.order[node] = (*range(2, rank), 1, 0)
+    c.add(node, [product])

@@ -1,0 +1,194 @@
+"""Rewriting before fusion: ops that kernels do not know are said with those that they know.
+
+`argmax` becomes a maximum and a minimum over positions, `fold` a sum of padded slices, half-precision products products
+in float32. What remains and has no kernel is computed by Python (`host`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import product
+from typing import TYPE_CHECKING, TypeAlias
+
+from onegraph.backends.native.arrangement import Arrangement, row_major
+from onegraph.backends.native.reading import is_leaf, is_pointwise, is_reduction
+from onegraph.ir.dtype import bool_, float32, float64, int64
+from onegraph.ir.graph import Graph
+from onegraph.ir.node import Node, bundle
+from onegraph.ir.traverse import with_inputs
+from onegraph.kernels.target import Target
+from onegraph.ops.index import shape_of
+from onegraph.ops.leaf import constant, iota
+from onegraph.ops.movement import slice_dim
+from onegraph.ops.record import OPS
+
+if TYPE_CHECKING:
+    from onegraph.backends.native.fusion import Group
+    from onegraph.backends.native.lowering import Lowering
+
+Emit: TypeAlias = "Callable[[Lowering, Group, set[Node]], None]"
+MOST_TAPS = 49
+
+
+@dataclass
+class Prepared:
+    """A graph made ready for fusion.
+
+    Attributes:
+        whole: nodes with a kernel of their own, and the inputs that must be in memory for them.
+        fusible: those of them that elementwise work can follow in the same kernel.
+        packed: weights arranged for the micro-kernel.
+        special: what writes the kernels of such nodes; those without are computed by Python.
+    """
+
+    graph: Graph
+    whole: dict[Node, tuple[Node, ...]] = field(default_factory=dict)
+    fusible: set[Node] = field(default_factory=set)
+    special: dict[Node, Emit] = field(default_factory=dict)
+    packed: set[Node] = field(default_factory=set)
+
+    def inputs_of(self, node: Node) -> tuple[Node, ...]:
+        """What a node reads."""
+        return self.whole.get(node, node.inputs)
+
+    def order(self) -> list[Node]:
+        """All nodes that are needed, each after what it reads."""
+        order: list[Node] = []
+        seen: set[Node] = set()
+        stack: list[tuple[Node, bool]] = [(o, False) for o in reversed(self.graph.outputs)]
+        while stack:
+            node, ready = stack.pop()
+            if ready:
+                order.append(node)
+            elif node not in seen:
+                seen.add(node)
+                stack.append((node, True))
+                stack.extend((i, False) for i in reversed(self.inputs_of(node)) if i not in seen)
+        return order
+
+
+def prepare(graph: Graph, target: Target, arrangement: Arrangement) -> Prepared:
+    """The graph rewritten, and what is known of its nodes."""
+    from onegraph.backends.native.contractions import Contractions
+
+    new: dict[Node, Node] = {}
+    for node in graph.nodes():
+        made = with_inputs(node, tuple([new[i] for i in node.inputs]))
+        rule = _REWRITES.get(node.op)
+        new[node] = made if rule is None else rule(made)
+    for node in graph.inputs:
+        new.setdefault(node, node)
+    outputs = [_own_output(new[o]) for o in graph.outputs]
+    prepared = Prepared(Graph(graph.inputs, outputs, graph.name))
+    Contractions(prepared, target, arrangement).prepare()
+    _host_nodes(prepared, arrangement)
+    outputs = [_row_major(o, arrangement) for o in prepared.graph.outputs]
+    prepared.graph = Graph(graph.inputs, outputs, graph.name)
+    return prepared
+
+
+def _host_nodes(prepared: Prepared, arrangement: Arrangement) -> None:
+    """What has no kernel: its inputs must be in row-major order."""
+    for node in prepared.graph.nodes():
+        if node in prepared.whole or is_leaf(node) or is_pointwise(node) or is_reduction(node):
+            continue
+        if node.op == "item":
+            prepared.whole[node] = node.inputs
+        else:
+            prepared.whole[node] = tuple([_row_major(i, arrangement) for i in node.inputs])
+
+
+def _row_major(node: Node, arrangement: Arrangement) -> Node:
+    """The node itself where it can lie in row-major order, else a copy."""
+    plain = row_major(len(node.shape))
+    if node.op in ("input", "constant") or node.dtype is bundle:
+        return node
+    if arrangement.order.setdefault(node, plain) == plain and node not in arrangement.halo:
+        return node
+    copy = OPS["detach"](node)
+    arrangement.order[copy] = plain
+    return copy
+
+
+def _own_output(node: Node) -> Node:
+    """Outputs are memory of their own: an input or a constant that is given back is copied."""
+    return OPS["detach"](node) if is_leaf(node) else node
+
+
+def _reduction(node: Node) -> Node:
+    """A reduction of single elements moves them."""
+    shape = shape_of(node.inputs[0])
+    if all(shape[d] == 1 for d in node.attributes["dims"]):
+        return OPS["reshape"](node.inputs[0], shape=node.shape)
+    return node
+
+
+def _arg(node: Node) -> Node:
+    """The first place of the extreme value; a NaN counts as one."""
+    x, dim, keepdim = node.inputs[0], node.attributes["dim"], node.attributes["keepdim"]
+    if x.dtype is bool_:
+        x = OPS["cast"](x, dtype=int64)
+    shape = shape_of(x)
+    best = _reduction(OPS["max" if node.op == "argmax" else "min"](x, dims=(dim,), keepdim=True))
+    found = OPS["eq"](x, best)
+    if x.dtype.kind == "float":
+        found = OPS["or"](found, OPS["isnan"](x))
+    places = OPS["reshape"](iota(shape[dim], int64), shape=tuple(n if d == dim else 1 for d, n in enumerate(shape)))
+    first = OPS["where"](found, places, constant(shape[dim], int64))
+    return _reduction(OPS["min"](first, dims=(dim,), keepdim=keepdim))
+
+
+def _fold(node: Node) -> Node:
+    """Every tap of the windows, put back at its places; added in the order of the taps."""
+    a = node.attributes
+    taps = list(product(*map(range, a["sizes"])))
+    if len(taps) > MOST_TAPS or node.dtype not in (float32, float64, int64):
+        return node
+    g, lead = node.inputs[0], len(node.shape)
+    total: Node | None = None
+    for tap in taps:
+        part = g
+        for number, t in enumerate(tap):
+            part = slice_dim(part, lead + number, t, t + 1)
+        part = OPS["reshape"](part, shape=g.shape[:lead])
+        padding = [(0, 0, 0)] * lead
+        for d, t, stride, dilation in zip(a["dims"], tap, a["strides"], a["dilations"], strict=True):
+            low, used = t * dilation, (int(g.shape[d]) - 1) * stride + 1
+            padding[d] = (low, int(node.shape[d]) - low - used, stride - 1)
+        part = OPS["pad"](part, constant(0, g.dtype), padding=tuple(padding))
+        total = part if total is None else OPS["add"](total, part)
+    assert total is not None
+    return total
+
+
+def _product(node: Node) -> Node:
+    """Products of numbers that the micro-kernel does not know."""
+    dtype = node.dtype
+    if dtype in (float32, float64):
+        return node
+    a, b = node.inputs
+    if dtype.kind == "float":
+        wide = [OPS["cast"](x, dtype=float32) for x in node.inputs]
+        made = Node(node.op, tuple(wide), node.attributes, node.shape, float32, node.source)
+        return OPS["cast"](made, dtype=dtype)
+    if node.op != "matmul":
+        return node
+    left = OPS["reshape"](a, shape=(*a.shape, 1))
+    right = OPS["reshape"](b, shape=(*b.shape[:-2], 1, *b.shape[-2:]))
+    return OPS["sum"](OPS["mul"](left, right), dims=(len(node.shape) - 1,), keepdim=False)
+
+
+_REWRITES: dict[str, Callable[[Node], Node]] = {
+    "sum": _reduction,
+    "prod": _reduction,
+    "max": _reduction,
+    "min": _reduction,
+    "argmax": _arg,
+    "argmin": _arg,
+    "fold": _fold,
+    "matmul": _product,
+    "conv": _product,
+    "conv_input_gradient": _product,
+    "conv_weight_gradient": _product,
+}
