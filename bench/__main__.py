@@ -29,6 +29,7 @@ def _compiler(arguments: list[str]) -> int:
     parser.add_argument("--limit", type=float, default=900.0, help="seconds after which a row is given up")
     parser.add_argument("--only", choices=("ours", "theirs"), help="measure one side alone")
     parser.add_argument("--no-compile", action="store_true", help="do not try torch.compile")
+    parser.add_argument("--retry", action="store_true", help="try again what torch.compile did not manage before")
     parser.add_argument("--rivals", default="", help="an interpreter that has onnxruntime, openvino, torch and onnx")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "onegraph-bench")
     parser.add_argument("--json", help="write all numbers to this file as well")
@@ -40,7 +41,8 @@ def _compiler(arguments: list[str]) -> int:
     budget = given.budget if given.budget is not None else 0.3 if given.quick else 20.0
     sides = (given.only,) if given.only else ("ours", "theirs")
     options = Options(given.quick, budget, sides, rivals=given.rivals)
-    return compiler.run(rows, options, given.limit, given.cache, not given.no_compile, given.json)
+    torch_compiler = None if given.no_compile else compiler.TorchCompiler(given.cache, given.quick, given.retry)
+    return compiler.run(rows, options, given.limit, torch_compiler, given.json)
 
 
 def _list() -> int:

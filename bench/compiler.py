@@ -68,10 +68,12 @@ def run_child(name: str, options: Options, limit: float, folder: Path) -> dict[s
 class TorchCompiler:
     """What PyTorch's compiler manages, remembered in a file."""
 
-    def __init__(self, folder: Path, quick: bool) -> None:
+    def __init__(self, folder: Path, quick: bool, retry: bool = False) -> None:
         self.folder, self.quick = folder, quick
         self.path = folder / "compiled.json"
         self.known: dict[str, Any] = json.loads(self.path.read_text()) if self.path.exists() else {}
+        if retry:  # a crowded machine makes compilations fail that would succeed
+            self.known = {key: found for key, found in self.known.items() if "error" not in found}
 
     def find_out(self, row: Row, options: Options) -> tuple[tuple[str, ...], list[str]]:
         """Which variants to skip, and remarks on all of them."""
@@ -108,10 +110,9 @@ def torch_compiler_folder(torch_compiler: TorchCompiler | None) -> Path:
 
 
 def run(
-    rows: list[Row], options: Options, limit: float, folder: Path, with_compile: bool = True, out: str | None = None
+    rows: list[Row], options: Options, limit: float, torch_compiler: TorchCompiler | None, out: str | None = None
 ) -> int:
     """Measure rows, print each as it is finished and the tables at the end; returns the exit status."""
-    torch_compiler = TorchCompiler(folder, options.quick) if with_compile else None
     if torch_compiler is not None and not (shutil.which("g++") or shutil.which("clang++")):
         print("no C++ compiler: torch.compile takes no part", file=sys.stderr)
         torch_compiler = None

@@ -107,7 +107,7 @@ def test_a_row_that_breaks_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert "KeyError: 'no-such-row'" in found["error"]
     assert "no result within" in compiler.run_child("matmul-thin", Options(), 0.01, tmp_path)["error"]
     monkeypatch.setattr(compiler, "run_child", lambda *_: {"error": "SIGSEGV"})
-    assert compiler.run([ROWS["import"]], Options(quick=True), 1.0, tmp_path) == 1
+    assert compiler.run([ROWS["import"]], Options(quick=True), 1.0, None) == 1
 
 
 def test_a_crash_names_the_signal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -116,6 +116,24 @@ def test_a_crash_names_the_signal(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     script.chmod(0o700)
     monkeypatch.setattr(compiler.sys, "executable", str(script))
     assert "SIGABRT" in compiler.run_child("matmul-thin", Options(), 60.0, tmp_path)["error"]
+
+
+def test_what_does_not_compile_is_remembered_until_retried(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def child(name: str, options: Options, *_: Any) -> dict[str, Any]:
+        asked.append(options.probe)
+        return {"error": "no result within 120 s"} if "last" in options.probe else {"compile": 25.0}
+
+    monkeypatch.setattr(compiler, "run_child", child)
+    row, skipped = ROWS["lenet5"], ("compiled channels-last",)
+    skip, remarks = compiler.TorchCompiler(tmp_path, False).find_out(row, Options())
+    assert skip == skipped
+    assert remarks == ["compiled took 25 s to compile", "compiled channels-last: no result within 120 s"]
+    assert compiler.TorchCompiler(tmp_path, False).find_out(row, Options())[0] == skipped
+    assert asked == ["compiled", "compiled channels-last"]
+    compiler.TorchCompiler(tmp_path, False, retry=True).find_out(row, Options())
+    assert asked == ["compiled", "compiled channels-last", "compiled channels-last"]
 
 
 def test_rows_are_found_by_name_or_beginning() -> None:
