@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -88,6 +89,8 @@ class Backend(Protocol):
 
 
 _backends: dict[str, Backend] = {}
+_ELSEWHERE = {"native": "onegraph.backends.native.backend"}
+"""Backends that register themselves when they are first asked for, so that `import onegraph` stays quick."""
 
 
 def register_backend(backend: Backend) -> Backend:
@@ -96,11 +99,20 @@ def register_backend(backend: Backend) -> Backend:
     return backend
 
 
+def backend_names() -> list[str]:
+    """The names of all backends.
+
+    >>> backend_names()
+    ['native', 'reference']
+    """
+    return sorted({*_backends, *_ELSEWHERE})
+
+
 def get_backend(name: str) -> Backend:
     """The backend of that name."""
+    if name not in _backends and name in _ELSEWHERE:
+        importlib.import_module(_ELSEWHERE[name])
     try:
         return _backends[name]
     except KeyError:
-        raise ArgumentError(
-            f"no backend is called {name!r}", hint=f"there are {', '.join(sorted(_backends))}"
-        ) from None
+        raise ArgumentError(f"no backend is called {name!r}", hint=f"there are {', '.join(backend_names())}") from None

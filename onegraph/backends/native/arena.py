@@ -105,12 +105,12 @@ def _merge(
     for new, old in in_place:
         if new not in life or old not in life or new == old or new in leader or old in taken:
             continue
-        made, used = makers.get(new, []), users.get(old, [])
-        # Nobody else may look at the old value from that launch's time on, nor write to it again.
+        # Nobody else may look at the old value from that launch's time on, nor write to either then.
         last = life[old][1]
-        if len(made) != 1 or moments[made[0]] != last or life[new][0] != last:
-            continue
-        if any(moments[i] == last for i in makers.get(old, [])) or [i for i in used if moments[i] == last] != made:
+        made, used, remade = (
+            [i for i in x if moments[i] == last] for x in (makers.get(new, []), users.get(old, []), makers.get(old, []))
+        )
+        if life[new][0] != last or len(made) != 1 or used != made or remade:
             continue
         leader[new] = old
         taken.add(old)
@@ -181,6 +181,8 @@ class _Ranges:
 
     def add(self, more: Range) -> None:
         """Put a range in, merged with those that it touches."""
+        if more[0] >= more[1]:
+            return
         first = bisect.bisect_left(self.ends, more[0])
         last = bisect.bisect_right(self.starts, more[1])
         if first < last:

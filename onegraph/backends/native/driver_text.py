@@ -32,7 +32,8 @@ thread, or null."""
 # A record, in words.
 FUNCTION, SLOT_NUMBERS, SLOT_COUNT, TASKS, GRAIN, BARRIER, GROUP, EXPECTED = range(8)
 RECORD_WORDS = 8
-"""SLOT_NUMBERS: i32 each. GRAIN: fewest tasks to take at once. BARRIER: wait for group GROUP - 1, which has EXPECTED tasks."""
+"""SLOT_NUMBERS: i32 each. GRAIN: fewest tasks to take at once. BARRIER: 1 to wait for group GROUP - 1, which has EXPECTED
+tasks; plus 2 where the record is a group of its own that one thread does alone, which is then thread 0."""
 
 PROFILE_WORDS = 4
 """Start and end in nanoseconds, tasks, chunks."""
@@ -261,7 +262,11 @@ class Writer:
 
         def body(i: Value, _: list[Value]) -> None:
             record = f.element(records, "i64", f.mul(i, RECORD_WORDS))
-            with f.only_if(f.compare("ne", self.word(f, record, BARRIER), 0)):
+            apart = f.integer("and", f.integer("lshr", self.word(f, record, BARRIER), 1), f.minimum(thread, 1))
+            f.if_(f.compare("ne", apart, 0), flush, lambda: enter(i, record))
+
+        def enter(i: Value, record: Value) -> None:
+            with f.only_if(f.compare("ne", f.integer("and", self.word(f, record, BARRIER), 1), 0)):
                 flush()
                 before = f.sub(self.word(f, record, GROUP), 1)
                 expected = f.mul(self.word(f, record, EXPECTED), self.word(f, job, RUN))

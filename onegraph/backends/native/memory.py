@@ -76,7 +76,7 @@ class Block:
         address, size: where it is.
     """
 
-    __slots__ = ("_free", "_mapping", "address", "size")
+    __slots__ = ("__weakref__", "_free", "_mapping", "address", "size")
 
     def __init__(self, size: int) -> None:
         library = _library()

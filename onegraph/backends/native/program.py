@@ -23,12 +23,14 @@ from onegraph.backends.native.memory import Block, arenas, results, view
 from onegraph.config import settings
 from onegraph.errors import DivisionError, OneGraphError, OutOfRangeError
 from onegraph.kernels.builder import build
-from onegraph.kernels.kernel import BAD_INDEX, DIVISION_BY_ZERO
+from onegraph.kernels.kernel import BAD_INDEX, DIVISION_BY_ZERO, Kernel
 
 Array = np.ndarray[Any, Any]
 
 _SMALL = 20_000
 """Bytes, plus flops / 4, of all kernels together up to which one thread does all the work."""
+_CHUNK = 5_000
+"""The same of the tasks that a thread takes at once, at least."""
 
 
 def address_of(buffer: Buffer) -> int:
@@ -51,24 +53,38 @@ class Records:
         numbers = [program.places[b] for launch in launches if isinstance(launch, Launch) for b in launch.buffers]
         self.numbers = np.array(numbers, np.int32)
         table = words(self.block, (self.count + 1) * d.RECORD_WORDS)
+        barriers = program.layout.barriers(chosen)
         group = tasks = at = 0
-        for n, (launch, barrier) in enumerate(zip(launches, program.layout.barriers(chosen), strict=True)):
+        for n, (launch, barrier) in enumerate(zip(launches, barriers, strict=True)):
             assert isinstance(launch, Launch)
             expected = 0
             if barrier:
                 group, expected, tasks = group + 1, tasks, 0
-            kernel = launch.kernel
+            grain = _grain(launch)
+            alone = grain >= launch.kernel.tasks and (barrier or n == 0) and (n + 1 == self.count or barriers[n + 1])
             row = [0] * d.RECORD_WORDS
             row[d.FUNCTION] = program.functions[chosen[n]]
             row[d.SLOT_NUMBERS], row[d.SLOT_COUNT] = self.numbers.ctypes.data + 4 * at, len(launch.buffers)
-            row[d.TASKS], row[d.GRAIN] = kernel.tasks, max(1, launch.grain)
-            row[d.BARRIER], row[d.GROUP], row[d.EXPECTED] = int(barrier), group, expected
+            row[d.TASKS], row[d.GRAIN] = launch.kernel.tasks, grain
+            row[d.BARRIER], row[d.GROUP], row[d.EXPECTED] = barrier + 2 * alone, group, expected
             table[n * d.RECORD_WORDS : (n + 1) * d.RECORD_WORDS] = row
-            tasks += kernel.tasks
+            tasks += launch.kernel.tasks
             at += len(launch.buffers)
         self.groups = group + 1
         table[self.count * d.RECORD_WORDS + d.GROUP] = self.groups
         table[self.count * d.RECORD_WORDS + d.EXPECTED] = tasks
+
+
+def _grain(launch: Launch) -> int:
+    """Fewest tasks that a thread takes at once: enough to be worth it."""
+    kernel = launch.kernel
+    work = _work(kernel)
+    enough = -(-kernel.tasks * _CHUNK // work) if work else 1
+    return min(max(1, launch.grain, enough), kernel.tasks)
+
+
+def _work(kernel: Kernel) -> int:
+    return kernel.bytes + kernel.flops // 4
 
 
 def words(block: Block, count: int) -> Any:
@@ -179,9 +195,9 @@ class Program:
         self.pointer_bytes = _round(8 * max([len(s.buffers) for _, s in launches], default=1))
         # Half a page apart: threads that use the same place of their scratch do not meet in the same cache set.
         self.stride = _round(self.pointer_bytes + max([s.kernel.scratch for _, s in launches], default=0)) + 2112
-        work = sum(s.kernel.bytes + s.kernel.flops // 4 for _, s in launches)
-        known = all(s.kernel.bytes or s.kernel.flops for _, s in launches)
-        self.parallel = any(s.kernel.tasks > s.grain for _, s in launches) and (work > _SMALL or not known)
+        known = all(_work(s.kernel) for _, s in launches)
+        work = sum(_work(s.kernel) for _, s in launches)
+        self.parallel = any(_grain(s) < s.kernel.tasks for _, s in launches) and (work > _SMALL or not known)
         self._segments: dict[tuple[bool, ...], list[Records | HostStep]] = {}
         self._all = (False,) * len(layout.keeps)
         self.kept = KeptValues(layout) if layout.keeps else None
