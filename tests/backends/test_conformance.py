@@ -16,7 +16,7 @@ from onegraph.ops.elementwise import exp, numpy_constant
 from onegraph.ops.evaluate import execute_node
 from onegraph.ops.indexing import TAKE
 
-BACKENDS = sorted(contract._backends)
+BACKENDS = contract.backend_names()
 
 
 @pytest.fixture(params=BACKENDS)
