@@ -28,7 +28,7 @@ def run_guarded(program: Program, inputs: Sequence[Buffer]) -> list[Buffer]:
     context = Context(program)
     slots = program.layout.slots
     addresses = [b.address or address_of(b) for b in inputs]
-    made = results.take([(s.shape, s.dtype) for s in slots if s.kind == OUTPUT and s.base is None])
+    made = results.take(program.shelves)
     blocks: dict[int, GuardedBlock] = {}
     for i, slot in enumerate(slots):
         if slot.base is None:

@@ -111,7 +111,7 @@ def measure() -> Limits:
     source, sink = builder.input((_COPY_BYTES // 4,), float32), builder.output((_COPY_BYTES // 4,), float32)
     builder.launch(copy, [source, sink], [source], [sink])
     program = Program(builder, [sink])
-    (given,) = results.take([((_COPY_BYTES // 4,), float32)])
+    (given,) = results.take([results.shelf((_COPY_BYTES // 4,), float32)])
     given.array.fill(0)
     return Limits(flops, copy.bytes / _best(lambda: program.run([given])))
 

@@ -7,13 +7,13 @@ Read next: `arena.py`, which decides where in an arena a value lies.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import mmap
 import os
 import sys
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -199,80 +199,104 @@ class ArenaPool:
         self._lock = threading.Lock()
 
 
+class Shelf:
+    """Idle memory for results of one shape and dtype."""
+
+    __slots__ = ("dtype", "free", "pool", "references", "shape", "size", "used")
+
+    def __init__(self, pool: ResultPool, shape: tuple[int, ...], dtype: DType) -> None:
+        self.pool = pool
+        self.shape = shape
+        self.dtype = dtype
+        self.size = dtype.itemsize
+        for s in shape:
+            self.size *= s
+        self.free: list[tuple[Array, int]] = []
+        self.used = 0
+        self.references = sys.getrefcount  # buffers may outlive the modules' names
+
+    def give(self, buffer: Buffer) -> None:
+        """Called by a buffer as it dies: its memory comes back if nobody else can see it."""
+        array, pool = buffer.array, self.pool
+        pool.live_bytes -= self.size
+        # The buffer's reference, the one here, and the argument of the call. Views count: they refer to the array.
+        if self.references(array) == 3 and array.shape == self.shape:
+            self.free.append((array, buffer.address))
+            pool.idle_bytes += self.size
+            if pool.idle_bytes > pool.live_bytes + pool.settings.recycled_bytes:
+                pool.trim()
+
+
 class ResultPool:
     """Memory of results: a buffer that dies with nobody else looking at its array leaves the array for the next one.
 
-    Bounded: no more is kept than is alive, and `settings.recycled_bytes` beyond.
+    Bounded: no more is kept than is alive, and `settings.recycled_bytes` beyond. The two counters are only updated in
+    passing (two threads may miss a step), and put right whenever they matter.
     """
 
     def __init__(self) -> None:
-        self._free: OrderedDict[tuple[tuple[int, ...], DType], list[tuple[Array, int]]] = OrderedDict()
+        self._shelves: dict[tuple[tuple[int, ...], DType], Shelf] = {}
         self._lock = threading.RLock()  # a buffer may die while this thread holds it
+        self._turn = 0
+        self.settings = settings
         self.live_bytes = 0
         self.idle_bytes = 0
-        self._references, self._settings = sys.getrefcount, settings  # buffers may outlive the modules' names
 
-    def take(self, keys: Sequence[tuple[tuple[int, ...], DType]]) -> list[Buffer]:
-        """A buffer of each shape and dtype; what they hold is unknown."""
-        made = []
+    def shelf(self, shape: tuple[int, ...], dtype: DType) -> Shelf:
+        """The shelf for a shape and dtype."""
         with self._lock:
-            for key in keys:
-                kept = self._free.get(key)
-                if kept:
-                    array, address = kept.pop()
-                    self.idle_bytes -= array.nbytes
-                else:
-                    array, address = self._new(*key)
-                self.live_bytes += array.nbytes
-                made.append(Buffer(array, key[1], address, self))
+            shelf = self._shelves.get((shape, dtype))
+            if shelf is None:
+                shelf = self._shelves[shape, dtype] = Shelf(self, shape, dtype)
+            return shelf
+
+    def take(self, shelves: Sequence[Shelf]) -> list[Buffer]:
+        """A buffer from each shelf; what they hold is unknown."""
+        made = []
+        idle = live = 0
+        self._turn = turn = self._turn + 1
+        for shelf in shelves:
+            try:
+                array, address = shelf.free.pop()
+                idle += shelf.size
+            except IndexError:
+                array, address = self._new(shelf)
+            shelf.used = turn
+            live += shelf.size
+            made.append(Buffer(array, shelf.dtype, address, shelf))
+        self.live_bytes += live
+        self.idle_bytes -= idle
         return made
 
-    def _new(self, shape: tuple[int, ...], dtype: DType) -> tuple[Array, int]:
-        size = dtype.itemsize
-        for s in shape:
-            size *= s
-        if size < _ALIGNED_RESULT:
-            array = np.empty(shape, dtype.numpy)
+    def _new(self, shelf: Shelf) -> tuple[Array, int]:
+        if shelf.size < _ALIGNED_RESULT:
+            array = np.empty(shelf.shape, shelf.dtype.numpy)
             return array, array.ctypes.data
         try:
-            block = Block(size)
+            block = Block(shelf.size)
         except OutOfMemoryError:
             self.clear()
-            block = Block(size)
-        return view(block.address, shape, dtype.numpy, block), block.address
+            block = Block(shelf.size)
+        return view(block.address, shelf.shape, shelf.dtype.numpy, block), block.address
 
-    def give(self, buffer: Buffer) -> None:
-        """Called by a buffer of this pool as it dies."""
-        array = buffer.array
-        size = array.nbytes
+    def trim(self) -> None:
+        """Return idle memory to the system, what was not used for longest first, until the rest is within bounds."""
         with self._lock:
-            self.live_bytes -= size
-            # The buffer's reference, the one here, and the argument of the call. Views count: they refer to the array.
-            if self._references(array) != 3:
-                return
-            key = (array.shape, buffer.dtype)
-            kept = self._free.get(key)
-            if kept is None:
-                kept = self._free[key] = []
-            kept.append((array, buffer.address))
-            self._free.move_to_end(key)
-            self.idle_bytes += size
-            limit = self.live_bytes + self._settings.recycled_bytes
-            while self.idle_bytes > limit:
-                self._drop_oldest()
-
-    def _drop_oldest(self) -> None:
-        key, kept = next(iter(self._free.items()))
-        if kept:
-            array, _ = kept.pop(0)
-            self.idle_bytes -= array.nbytes
-        if not kept:
-            del self._free[key]
+            shelves = sorted(self._shelves.values(), key=lambda s: s.used)
+            idle = sum(len(s.free) * s.size for s in shelves)
+            limit = max(self.live_bytes, 0) + self.settings.recycled_bytes
+            for shelf in shelves:
+                while idle > limit and shelf.free:
+                    with contextlib.suppress(IndexError):  # another thread took it
+                        shelf.free.pop(0)
+                    idle -= shelf.size
+            self.idle_bytes = idle
 
     def clear(self) -> None:
         """Return all idle memory to the system."""
         with self._lock:
-            self._free.clear()
+            for shelf in self._shelves.values():
+                shelf.free.clear()
             self.idle_bytes = 0
 
     def after_fork(self) -> None:

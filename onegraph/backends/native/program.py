@@ -229,7 +229,7 @@ class Program:
                 self.constant_addresses.append((self.places[i], root.array.ctypes.data + slot.offset))
             elif slot.base is not None and slot.kind in (INPUT, OUTPUT):
                 self._moving.append((self.places[i], self.places[slot.base], slot.offset))
-        self._keys = [(slots[i].shape, slots[i].dtype) for i in self._made]
+        self.shelves = [results.shelf(slots[i].shape, slots[i].dtype) for i in self._made]
         self._plain = list(self.outputs) == self._made
         self._same = {i: Buffer(s.array, s.dtype) for i, s in enumerate(slots) if s.array is not None}
 
@@ -272,7 +272,7 @@ class Program:
             context = Context(self)
         threads = settings.threads if self.parallel else 1
         addresses = [b.address or address_of(b) for b in inputs]
-        made = results.take(self._keys)
+        made = results.take(self.shelves)
         addresses += [b.address for b in made]
         arena = arenas.take(self.arena_bytes + threads * self.stride)
         try:

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onegraph.backends.contract import Buffer
 from onegraph.backends.native.arena import place_barriers, plan_arena
 from onegraph.backends.native.memory import ArenaPool, Block, ResultPool, view
 from onegraph.config import using
-from onegraph.ir.dtype import bfloat16, bool_, float32
+from onegraph.ir.dtype import DType, bfloat16, bool_, float32
 
 Launches = list[tuple[list[int], list[int]]]
 
@@ -151,17 +152,22 @@ def test_arenas_go_from_run_to_run() -> None:
     assert pool.idle_bytes == 0
 
 
+def take(pool: ResultPool, *keys: tuple[tuple[int, ...], DType]) -> list[Buffer]:
+    """Buffers of shapes and dtypes."""
+    return pool.take([pool.shelf(*key) for key in keys])
+
+
 def test_memory_of_dead_results_is_used_again() -> None:
     pool = ResultPool()
-    key = ((100, 50), float32)
-    (a,) = pool.take([key])
+    shelf = pool.shelf((100, 50), float32)
+    (a,) = pool.take([shelf])
     address = a.address
     assert address == a.array.ctypes.data
     assert address % 64 == 0
     del a
-    (b,) = pool.take([key])
+    (b,) = pool.take([shelf])
     assert b.address == address
-    (c,) = pool.take([key])
+    (c,) = pool.take([shelf])
     assert c.address != address
 
 
@@ -176,12 +182,12 @@ def test_what_somebody_looks_at_is_never_used_again(shape: tuple[int, ...]) -> N
         lambda array: array.reshape(-1)[::2][1:],
         lambda array: np.asarray(array).view(np.uint8),
     ):
-        (a,) = pool.take([(shape, float32)])
+        (a,) = pool.take([pool.shelf(shape, float32)])
         a.array[...] = 1
         seen = look(a.array)
         before = np.array(seen, copy=True)
         del a
-        (b,) = pool.take([(shape, float32)])
+        (b,) = pool.take([pool.shelf(shape, float32)])
         b.array[...] = 2
         assert np.array_equal(np.array(seen), before)
         del seen, b
@@ -189,7 +195,7 @@ def test_what_somebody_looks_at_is_never_used_again(shape: tuple[int, ...]) -> N
 
 def test_kinds_of_results() -> None:
     pool = ResultPool()
-    made = pool.take([((), float32), ((0, 3), float32), ((20_000,), bool_), ((10_000,), bfloat16)])
+    made = take(pool, ((), float32), ((0, 3), float32), ((20_000,), bool_), ((10_000,), bfloat16))
     assert [b.shape for b in made] == [(), (0, 3), (20_000,), (10_000,)]
     assert [b.array.dtype for b in made] == [np.float32, np.float32, np.bool_, np.uint16]
     assert all(b.array.flags.writeable and b.array.flags.c_contiguous for b in made)
@@ -198,7 +204,7 @@ def test_kinds_of_results() -> None:
 def test_idle_memory_is_bounded() -> None:
     with using(recycled_bytes=1_000_000):
         pool = ResultPool()
-        many = [pool.take([((1000 + i, 100), float32)])[0] for i in range(50)]
+        many = [take(pool, ((1000 + i, 100), float32))[0] for i in range(50)]
         assert pool.live_bytes == sum(b.nbytes for b in many)
         del many
         assert pool.live_bytes == 0
@@ -212,7 +218,7 @@ def test_results_die_in_any_thread() -> None:
 
     def work() -> None:
         for i in range(500):
-            made = pool.take([((5000 + i % 3,), float32), ((7,), float32)])
+            made = take(pool, ((5000 + i % 3,), float32), ((7,), float32))
             made[0].array[...] = i
             assert made[0].array[-1] == i
 
@@ -221,7 +227,8 @@ def test_results_die_in_any_thread() -> None:
         worker.start()
     for worker in workers:
         worker.join()
-    assert pool.live_bytes == 0
+    pool.trim()
+    assert pool.idle_bytes > 0
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc")
@@ -232,7 +239,7 @@ def test_no_growth() -> None:
 
     pool = ResultPool()
     for turn in range(300):
-        pool.take([((300_000 + turn % 40,), float32)])[0].array.fill(1)
+        take(pool, ((300_000 + turn % 40,), float32))[0].array.fill(1)
         if turn == 150:
             before = pages()
     assert pages() - before < 20_000_000 // 4096
