@@ -30,6 +30,16 @@ _loaded: dict[str, int] = {}
 _lock = threading.RLock()
 
 
+def _after_fork() -> None:
+    """Another thread of the parent may have held the lock."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 @functools.cache
 def _context(target: Target) -> bytes:
     """What else decides the machine code: the target, and the versions of the compilers."""

@@ -123,7 +123,7 @@ def test_a_forked_child_makes_its_own_workers() -> None:
 
 
 ENDS = """
-import sys, threading, time
+import os, signal, sys, threading, time
 import numpy as np
 from onegraph.config import update
 from tests.backends.native.sample_kernels import buffer, network
@@ -140,12 +140,19 @@ def forever():
 if sys.argv[1] == "busy":
     threading.Thread(target=forever, daemon=True).start()
     time.sleep(0.1)
+if sys.argv[1] == "interrupt":
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        forever()
+    except KeyboardInterrupt:
+        pass
+    assert np.array_equal(program.run([x])[0].array, expected(np.ones(240, np.float32)))
 if sys.argv[1] == "error":
     raise SystemExit(3)
 """
 
 
-@pytest.mark.parametrize(("how", "code"), [("quiet", 0), ("busy", 0), ("error", 3)])
+@pytest.mark.parametrize(("how", "code"), [("quiet", 0), ("busy", 0), ("interrupt", 0), ("error", 3)])
 def test_the_process_ends(how: str, code: int) -> None:
     result = subprocess.run([sys.executable, "-c", ENDS, how], capture_output=True, text=True, timeout=60, check=False)
     assert (result.returncode, result.stderr) == (code, "")

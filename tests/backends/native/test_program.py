@@ -6,6 +6,8 @@ import gc
 import json
 import subprocess
 import sys
+import threading
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -156,8 +158,6 @@ def test_kept_values(threads: int) -> None:
 
 
 def test_kept_values_hold_no_inputs() -> None:
-    import weakref
-
     program, _ = kept_program()
     w = buffer(np.arange(N))
     watched = weakref.ref(w)
@@ -165,6 +165,42 @@ def test_kept_values_hold_no_inputs() -> None:
     del w
     gc.collect()
     assert watched() is None
+
+
+def test_kept_values_of_threads_with_different_weights() -> None:
+    program, _ = kept_program()
+    failures: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            w, v = buffer(np.full(N, number)), buffer(np.full(N, -number))
+            for turn in range(200):
+                (y,) = program.run([w, buffer(np.full(N, turn)), v])
+                assert y.array.tolist() == [2 * number + 1 - 3 * number + turn] * N
+        except BaseException as error:
+            failures.append(error)
+
+    workers = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert failures == []
+
+
+def test_a_failed_run_keeps_nothing() -> None:
+    builder = ProgramBuilder()
+    w, x, y = builder.input((N,), float32), builder.input((N,), float32), builder.output((N,), float32)
+    a, t = builder.local((N,), float32), builder.local((N,), float32)
+    builder.launch(affine(N, 12, 2.0, 0.0), [w, a], [w], [a], keep=frozenset({0}))
+    builder.host(lambda arrays: [arrays[0] if arrays[0][0] else 1 // 0], [x], [t])
+    builder.launch(add(N, 12), [a, t, y], [a, t], [y])
+    program = Program(builder, [y])
+    weights = buffer(np.ones(N))
+    with pytest.raises(ZeroDivisionError):
+        program.run([weights, buffer(np.zeros(N))])
+    for turn in (1, 2):
+        assert program.run([weights, buffer(np.full(N, turn))])[0].array.tolist() == [2 + turn] * N
 
 
 def test_what_is_kept_may_depend_on_nothing_else() -> None:
