@@ -78,6 +78,9 @@ def explain(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Explanat
     == moments: compute mean and variance together
     (no change)
     <BLANKLINE>
+    == linear sums: take constant factors out of sums beside moments
+    (no change)
+    <BLANKLINE>
     == plan (reference)
     v1 = constant()  f32()
     v2 = add(v0, v1)  f32(2,)  then free v0, v1

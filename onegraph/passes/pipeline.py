@@ -15,6 +15,7 @@ from onegraph.passes.algebra import simplify_algebra
 from onegraph.passes.common_subexpressions import merge_common_subexpressions
 from onegraph.passes.fold_batch_norm import fold_batch_norm
 from onegraph.passes.fold_constants import fold_constants
+from onegraph.passes.linear_sums import simplify_linear_sums
 from onegraph.passes.moments import find_moments
 from onegraph.passes.movement import simplify_movement
 from onegraph.passes.reductions import simplify_reductions
@@ -38,6 +39,7 @@ PIPELINE: tuple[Pass, ...] = (
     Pass("common subexpressions", "compute equal things once", merge_common_subexpressions),
     Pass("fold batch norm", "put scales and shifts of channels into weights and biases", fold_batch_norm),
     Pass("moments", "compute mean and variance together", find_moments),
+    Pass("linear sums", "take constant factors out of sums beside moments", simplify_linear_sums),
 )
 
 

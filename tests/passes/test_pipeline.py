@@ -80,6 +80,7 @@ def test_every_pass_is_described():
         "common subexpressions",
         "fold batch norm",
         "moments",
+        "linear sums",
     ]
     assert all(p.doc for p in PIPELINE)
 
