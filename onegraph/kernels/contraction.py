@@ -301,9 +301,7 @@ class _Loops:
         self.b = f.element(b, spec.dtype, spec.b_offset)
         self.scratch = scratch
         self.layout = _Layout(spec, tiling, rolled)
-        self.registers = Registers(
-            spec.dtype, tiling.lanes, tiling.vectors, tiling.fma, tiling.unroll, tiling.prefetch, tiling.ahead
-        )
+        self.registers = Registers(spec.dtype, tiling.lanes, tiling.vectors, tiling.fma)
         self.panel_step = tiling.columns * spec.b_column if spec.b_panel is None else spec.b_panel
         self.inner = inner_rows(spec, tiling.row_axis)
         axis = spec.rows[tiling.row_axis]

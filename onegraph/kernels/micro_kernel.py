@@ -12,6 +12,11 @@ from dataclasses import dataclass
 
 from onegraph.kernels.llvm import Function, Number, Value, element_type, vector_type
 
+_AHEAD = 8
+"""How many steps of the depth ahead a cache line is asked for."""
+_LINE = 16
+"""Elements in a cache line (64 bytes of float; for other types a guess that costs nothing)."""
+
 
 @dataclass(frozen=True)
 class DepthLoop:
@@ -49,9 +54,6 @@ class Registers:
     lanes: int
     vectors: int
     fma: bool
-    unroll: int = 1
-    prefetch: bool = False
-    ahead: int = 0
 
     @property
     def type(self) -> str:
@@ -78,46 +80,37 @@ def multiply(
         sums: the accumulators before.
     """
     if not loops:
-        return _step(f, registers, a, b, offsets, masks, sums)
+        return _step(f, registers, a, b, offsets, masks, sums, 0)
     loop, rest = loops[0], loops[1:]
-
-    near = max(offsets) - min(offsets) < 32 and abs(loop.a) >= 16
 
     def body(i: Value, carried: list[Value]) -> list[Value]:
         row = f.element(a, registers.element, f.mul(i, loop.a))
-        if not rest and registers.ahead and near:
-            for offset in {min(offsets), max(offsets)}:
-                touch(f, f.element(row, registers.element, registers.ahead * loop.a + offset))
         panel = f.element(b, registers.element, f.mul(i, loop.b))
-        return multiply(f, registers, rest, row, panel, offsets, masks, carried)
+        if rest:
+            return multiply(f, registers, rest, row, panel, offsets, masks, carried)
+        if loop.a >= _LINE and max(offsets) - min(offsets) < 2 * _LINE:
+            for offset in {min(offsets), max(offsets)}:
+                touch(f, f.element(row, registers.element, _AHEAD * loop.a + offset))
+        return _step(f, registers, row, panel, offsets, masks, carried, _AHEAD * loop.b)
 
-    def several(i: Value, carried: list[Value]) -> list[Value]:
-        for step in range(registers.unroll):
-            carried = body(f.add(i, step), carried)
-        return carried
-
-    if not rest and registers.prefetch and loop.a == 1 and loop.count != 1:
-        line = 16
-
-        def over_lines(start: Value, carried: list[Value]) -> list[Value]:
-            for offset in offsets:
-                touch(f, f.element(a, registers.element, f.add(f.add(start, line), offset)))
-            count = f.minimum(f.sub(loop.count, start), line)
-            if isinstance(loop.count, int) and loop.count % line == 0:
-                count = f.as_value(line)
-            return f.loop(start, f.add(start, count), 1, body, carried)
-
-        return f.loop(0, loop.count, line, over_lines, sums)
-    if rest or registers.unroll == 1:
+    if rest or loop.a != 1 or loop.count == 1:
         return f.loop(0, loop.count, 1, body, sums)
-    whole = f.sub(loop.count, f.modulo(loop.count, registers.unroll))
-    return f.loop(whole, loop.count, 1, body, f.loop(0, whole, registers.unroll, several, sums))
+    # The rows of A come from as many places, which the processor does not foresee: fetch each line before it is needed.
+    whole = isinstance(loop.count, int) and loop.count % _LINE == 0
+
+    def line(start: Value, carried: list[Value]) -> list[Value]:
+        for offset in offsets:
+            touch(f, f.element(a, registers.element, f.add(f.add(start, _LINE), offset)))
+        stop = f.add(start, _LINE)
+        return f.loop(start, stop if whole else f.minimum(stop, loop.count), 1, body, carried)
+
+    return f.loop(0, loop.count, _LINE, line, sums)
 
 
-def touch(f: Function, pointer: Value) -> None:
-    """Ask for a cache line early."""
+def touch(f: Function, pointer: Value, locality: int = 3) -> None:
+    """Ask for a cache line early. The address need not exist."""
     f.module.declare("llvm.prefetch.p0", "void", ["ptr", "i32", "i32", "i32"])
-    f.line(f"call void @llvm.prefetch.p0(ptr {pointer.text}, i32 0, i32 3, i32 1)")
+    f.line(f"call void @llvm.prefetch.p0(ptr {pointer.text}, i32 0, i32 {locality}, i32 1)")
 
 
 def _step(
@@ -128,16 +121,14 @@ def _step(
     offsets: Sequence[int],
     masks: Sequence[Value | None],
     sums: Sequence[Value],
+    ahead: int,
 ) -> list[Value]:
-    """One k."""
+    """One k. `ahead`: distance to elements of B that will be needed soon."""
     columns = []
     for j, mask in enumerate(masks):
         pointer = f.element(b, registers.element, j * registers.lanes)
-        if registers.ahead:
-            touch(
-                f,
-                f.element(pointer, registers.element, registers.ahead * registers.lanes * registers.vectors),
-            )
+        if ahead:
+            touch(f, f.element(pointer, registers.element, ahead))
         if mask is None:
             columns.append(f.load(registers.type, pointer))
         else:
@@ -315,6 +306,8 @@ def _transposed_group(
     whole = f.sub(inner.count, f.modulo(inner.count, lanes))
 
     def block(k: Value, _: list[Value]) -> None:
+        for place in places:
+            touch(f, f.element(place, element, f.add(k, 8 * lanes)), 2)
         rows = [f.load(type_, f.element(p, element, k)) for p in places]
         rows += [rows[0]] * (lanes - len(rows))
         for i, row in enumerate(transpose(f, rows)):

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from onegraph.kernels.contraction import Contraction
 
 _BITS = {"float": 32, "double": 64}
+_PARTIAL_BYTES = 8 << 20
+"""Unfinished sums that a thread may keep; as many rows share one packing of B."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,6 @@ class Tiling:
         pack_a, pack_b: copy blocks of A, of B to scratch memory first.
         fma: use multiply-add instructions.
         masks: the processor has masked loads and stores.
-        unroll: steps of the depth written one after the other in the innermost loop.
     """
 
     lanes: int
@@ -52,9 +53,6 @@ class Tiling:
     pack_b: bool
     fma: bool
     masks: bool
-    unroll: int = 1
-    prefetch: bool = False
-    ahead: int = 0
 
     @property
     def columns(self) -> int:
@@ -86,121 +84,152 @@ def _balanced(size: int, limit: int) -> list[int]:
     return sorted(found, reverse=True)
 
 
-def _tile_cycles(rows: int, vectors: int) -> float:
-    """Cycles of one k of a register block: multiply-adds (two a cycle), their latency, and a share of the loads."""
-    return max(rows * vectors / 2, 4.0) + 0.12 * (rows + vectors) + 0.08 * abs(vectors - 4) + 0.3
+def _tile_cycles(rows: int, vectors: int, streams: bool) -> float:
+    """Cycles of one k of a register block.
+
+    Two multiply-adds a cycle, their latency, and a share of the loads; where B does not stay in L1 (`streams`), two
+    cycles for each of its vectors.
+    """
+    busy = max(rows * vectors / 2, 4.0, 2.0 * vectors if streams else 0.0)
+    return busy + 0.12 * (rows + vectors) + 0.08 * abs(vectors - 4) + 0.3
 
 
-def _blocks(spec: Contraction, target: Target) -> list[tuple[float, int, int, int, int]]:
-    """(cycles for one k of the whole contraction, lanes, vectors, row axis, tile), best first."""
+@dataclass(frozen=True)
+class _Block:
+    """A register block, and its estimated cycles for one k of all rows and columns."""
+
+    cycles: float
+    lanes: int
+    vectors: int
+    row_axis: int
+    tile: int
+
+
+def _blocks(spec: Contraction, target: Target) -> list[_Block]:
+    """Register blocks, best first."""
+    lanes = target.lanes(_BITS[spec.dtype])
+    if spec.b_panel is None:
+        while lanes > 4 and lanes // 2 >= spec.columns:
+            lanes //= 2
+    needed = max(1, _up(spec.columns, lanes))
+    found = []
+    for vectors in range(1, min(8, needed) + 1):
+        if spec.b_panel is not None and vectors * lanes != spec.b_width:
+            continue
+        registers = target.vector_registers
+        limit = max(1, (registers - 1 - vectors) // vectors if vectors > 1 else registers - 2)
+        for axis in range(len(spec.rows) - 1, -1, -1):
+            inner = inner_rows(spec, axis)
+            if inner == 0 or inner > limit:
+                break
+            for tile in _balanced(spec.rows[axis].size, limit // inner):
+                cycles = _cycles(spec, target, vectors, axis, tile) * _up(needed, vectors)
+                found.append(_Block(cycles, lanes, vectors, axis, tile))
+    if _few_rows(spec):  # reading B is what takes time: once is enough
+        once = [b for b in found if b.tile == spec.rows[0].size]
+        return sorted(once, key=lambda b: -b.vectors) + [b for b in found if b not in once]
+    return sorted(found, key=lambda b: (b.cycles, -b.vectors, -b.tile))
+
+
+def _few_rows(spec: Contraction) -> bool:
+    return len(spec.rows) == 1 and 0 < spec.rows[0].size <= 8 and spec.b_panel is None
+
+
+def _cycles(spec: Contraction, target: Target, vectors: int, axis: int, tile: int) -> float:
+    """Of one k of all rows for one panel."""
     from onegraph.kernels.contraction import depth_size
 
-    widest = target.lanes(_BITS[spec.dtype])
-    registers = target.vector_registers
     depth = max(1, depth_size(spec))
-    found = []
-    lane_choices = [widest]
-    while spec.b_panel is None and lane_choices[-1] > 4 and lane_choices[-1] // 2 >= spec.columns:
-        lane_choices.append(lane_choices[-1] // 2)
-    for lanes in lane_choices:
-        needed = max(1, _up(spec.columns, lanes))
-        for vectors in range(1, min(8, needed) + 1):
-            if spec.b_panel is not None and vectors * lanes != spec.b_width:
-                continue
-            limit = (registers - 1 - vectors) // vectors if vectors > 1 else registers - 2
-            for axis in range(len(spec.rows) - 1, -1, -1):
-                inner = inner_rows(spec, axis)
-                if inner == 0 or inner > limit:
-                    break
-                for tile in _balanced(spec.rows[axis].size, limit // inner):
-                    outer = math.prod(a.size for a in spec.rows[:axis])
-                    full, rest = divmod(spec.rows[axis].size, tile)
-                    height = tile * inner
-                    fixed = height * vectors * 1.5 + 20
-                    cost = full * (_tile_cycles(height, vectors) + fixed / depth)
-                    if rest:
-                        cost += (
-                            _tile_cycles(rest * inner, vectors) + (rest * inner * vectors * 1.5 + 20) / depth
-                        )
-                    found.append((cost * outer * _up(needed, vectors), lanes, vectors, axis, tile))
-    return sorted(found, key=lambda item: (item[0], -item[2], -item[4]))
+    streams = depth * vectors * target.vector_bits // 8 > target.l1_bytes // 2
+    inner = inner_rows(spec, axis)
+    full, rest = divmod(spec.rows[axis].size, tile)
+    total = 0.0
+    for count, height in ((full, tile * inner), (1, rest * inner)):
+        if height:
+            total += count * (_tile_cycles(height, vectors, streams) + (height * vectors * 1.5 + 20) / depth)
+    return total * math.prod(a.size for a in spec.rows[:axis])
 
 
 def tiling(spec: Contraction, target: Target) -> Tiling:
     """The tiling that the cost model prefers."""
-    best = _blocks(spec, target)
-    if not best:
-        widest = target.lanes(_BITS[spec.dtype])
-        vectors = spec.b_width // widest if spec.b_panel is not None else 1
-        return _complete(spec, target, widest, vectors, max(0, len(spec.rows) - 1), 1)
-    _, lanes, vectors, axis, tile = best[0]
-    return _complete(spec, target, lanes, vectors, axis, tile)
+    return candidates(spec, target, 1)[0]
 
 
 def candidates(spec: Contraction, target: Target, limit: int = 8) -> list[Tiling]:
     """Tilings worth measuring, the preferred one first."""
-    found = [tiling(spec, target)]
-    for _, lanes, vectors, axis, tile in _blocks(spec, target)[1:limit]:
-        found.append(_complete(spec, target, lanes, vectors, axis, tile))
-    return found
+    blocks = _blocks(spec, target)[:limit]
+    if not blocks:
+        lanes = target.lanes(_BITS[spec.dtype])
+        vectors = spec.b_width // lanes if spec.b_panel is not None else 1
+        blocks = [_Block(0.0, lanes, vectors, max(0, len(spec.rows) - 1), 1)]
+    return [_complete(spec, target, block) for block in blocks]
 
 
-def _complete(spec: Contraction, target: Target, lanes: int, vectors: int, axis: int, tile: int) -> Tiling:
+def _complete(spec: Contraction, target: Target, block: _Block) -> Tiling:
     """Cache blocks and tasks for a register block."""
     from onegraph.kernels.contraction import merged_depth
 
     size = _BITS[spec.dtype] // 8
     depth = merged_depth(spec)
-    height = tile * inner_rows(spec, axis)
-    width = lanes * vectors
-    masks = target.vector_bits >= 512
+    height = block.tile * inner_rows(spec, block.row_axis)
+    width = block.lanes * block.vectors
     rows = math.prod(a.size for a in spec.rows)
-    # Blocks of the depth: cut the outermost axis that is small enough inside.
+    masks = target.vector_bits >= 512
     strided = abs(depth[-1].a) > 1
-    wanted, level = (256 if strided else 512), 0
-    while level < len(depth) - 1 and math.prod(a.size for a in depth[level + 1 :]) > wanted:
-        level += 1
-    inside = max(1, math.prod(a.size for a in depth[level + 1 :]))
-    whole = math.prod(a.size for a in depth)
-    steps = max(1, wanted // inside)
-    if whole <= wanted * 2 and level == 0:
-        steps = max(1, depth[0].size)
-    else:
-        steps = _up(depth[level].size, max(1, round(depth[level].size / steps)))
-    blocked = steps * inside
+    flat = _few_rows(spec) and spec.b_column == 1
+    level, steps = _depth_block(spec, 16 if flat else 256 if strided else 512, flat)
+    blocked = steps * math.prod(a.size for a in depth[level + 1 :])
     ragged = spec.columns % width != 0 and not masks and not spec.b_padded
     far = spec.b_panel is None and any(abs(a.b) * size >= 1024 for a in depth)
     many = rows >= 4 * height
     pack_b = ragged or (spec.b_panel is None and (spec.b_column != 1 or (far and many)))
     all_panels = max(1, _up(spec.columns, width))
-    panels = max(1, min(all_panels, target.l2_bytes // 2 // max(1, blocked * width * size)))
+    room = target.l2_bytes // 2 // max(1, blocked * width * size)
+    if _few_rows(spec):  # slices of columns are the tasks; a packed one should stay in L2
+        seconds = spec.columns * size * math.prod(a.size for a in depth) / 10e9
+        room = max(1, _up(all_panels, max(1, min(32, int(seconds / 20e-6)))))
+        room = 1 if pack_b else room
+    panels = max(1, min(all_panels, room))
     panels = _up(all_panels, _up(all_panels, panels))
-    pack_a = panels >= 4 and strided
+    pack_a = panels >= 4 and strided and rows > 8
     made = Tiling(
-        lanes, vectors, axis, tile, level, steps, panels, 1, 1, 1, 1, pack_a, pack_b, target.has_fma, masks
-    )
+        block.lanes, block.vectors, block.row_axis, block.tile, level, steps, panels, 1, 1, 1, 1, pack_a, pack_b,
+        target.has_fma, masks,
+    )  # fmt: skip
     return _tasks(spec, target, made, blocked)
 
 
+def _depth_block(spec: Contraction, wanted: int, always: bool) -> tuple[int, int]:
+    """The axis of the depth to cut, and how many of its steps make a block of about `wanted`."""
+    from onegraph.kernels.contraction import merged_depth
+
+    sizes = [axis.size for axis in merged_depth(spec)]
+    level = 0
+    while level < len(sizes) - 1 and math.prod(sizes[level + 1 :]) > wanted:
+        level += 1
+    if level == 0 and math.prod(sizes) <= 2 * wanted and not always:
+        return 0, max(1, sizes[0])
+    steps = max(1, wanted // max(1, math.prod(sizes[level + 1 :])))
+    return level, max(1, _up(sizes[level], max(1, round(sizes[level] / steps))))
+
+
 def _tasks(spec: Contraction, target: Target, made: Tiling, blocked: int) -> Tiling:
+    """Cut the work so that many threads have something to do, and so that no task is tiny."""
     from onegraph.kernels.contraction import depth_size
 
     size = _BITS[spec.dtype] // 8
     count = row_tiles(spec, made)
     height = made.tile * inner_rows(spec, made.row_axis)
-    width = made.columns
-    rate = 2.0 * target.lanes(_BITS[spec.dtype]) * 2 * 2.6e9 * 0.8
-    tile_seconds = 2.0 * height * width * made.panels * max(1, depth_size(spec)) / rate + 1e-8
-    chunks = max(1, _up(spec.columns, width * made.panels))
-    batch = math.prod(a.size for a in spec.batch)
-    total = tile_seconds * count * chunks * batch
-    wanted = min(64, int(total / 20e-6))  # tasks in all
-    per_slice = max(1, min(count, _up(wanted, max(1, chunks * batch))))
-    tiles = max(1, _up(count, per_slice))
-    units = _up(count, tiles) * chunks * batch
-    grain = max(1, units // max(1, wanted)) if units > wanted else 1
+    rate = 4.0 * target.lanes(_BITS[spec.dtype]) * 2e9
+    if _few_rows(spec):
+        rate = 2.0 * spec.rows[0].size * 10e9 / size
+    tile_seconds = 2.0 * height * made.columns * made.panels * max(1, depth_size(spec)) / rate + 1e-8
+    slices = max(1, _up(spec.columns, made.columns * made.panels)) * math.prod(a.size for a in spec.batch)
+    wanted = max(1, min(64, int(tile_seconds * count * slices / 20e-6)))
+    tiles = max(1, _up(count, max(1, min(count, _up(wanted, max(1, slices))))))
+    grain = max(1, _up(count, tiles) * slices // wanted)
     # A register block's rows stay in L1 for all panels, or, where they are too many, the panels' rows in L2.
     block = 1 if height * blocked * size <= target.l1_bytes * 2 // 3 and not made.pack_a else 8
-    partial = height * width * made.panels * size * tiles
-    region = max(1, (target.l2_bytes // 2) // max(1, partial))
-    return replace(made, tiles=tiles, block=block, region=region, grain=grain, prefetch=True, ahead=8)
+    partial = height * made.columns * made.panels * size * tiles
+    region = max(1, _PARTIAL_BYTES // max(1, partial))
+    return replace(made, tiles=tiles, block=block, region=region, grain=grain)
