@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
-import onegraph.backends.native.backend
 import onegraph.backends.reference  # noqa: F401  registers the backend
 from onegraph.backends.contract import Backend, Buffer, Executable, get_backend
 from onegraph.config import settings
