@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from onegraph.kernels.llvm import Function, Number, Value, element_type, vector_type
+from onegraph.kernels.llvm import Function, Number, Value, bits_of, element_type, lanes_of, vector_type
 
 _AHEAD = 8
 """How many steps of the depth ahead a cache line is asked for."""
@@ -146,16 +146,42 @@ def _step(
 
 
 def transpose(f: Function, rows: Sequence[Value]) -> list[Value]:
-    """As many vectors as they have lanes (a power of two), transposed: each round interleaves the halves."""
+    """As many vectors as they have lanes (a power of two), transposed.
+
+    First within 128 bits, then whole 128-bit pieces: both kinds of shuffle are one instruction.
+    """
     size = len(rows)
-    low = [i // 2 + (i % 2) * size for i in range(size)]
-    high = [i + size // 2 for i in low]
-    now, rounds = list(rows), size.bit_length() - 1
-    for _ in range(rounds):
-        now = [
-            f.shuffle(now[i], now[i + size // 2], order) for i in range(size // 2) for order in (low, high)
-        ]
+    piece = min(size, 128 // bits_of(rows[0].type))
+    groups = [_interleave(f, rows[i : i + piece], piece) for i in range(0, size, piece)]
+    out: list[Value | None] = [None] * size
+    for j in range(piece):
+        for i, row in enumerate(_transpose_pieces(f, [group[j] for group in groups], piece)):
+            out[i * piece + j] = row
+    return [row for row in out if row is not None]
+
+
+def _interleave(f: Function, rows: Sequence[Value], piece: int) -> list[Value]:
+    """Transpose the squares of `piece` rows and as many lanes."""
+    lanes, half = lanes_of(rows[0].type), piece // 2
+    low = [start + i // 2 + (i % 2) * lanes for start in range(0, lanes, piece) for i in range(piece)]
+    high = [i + half for i in low]
+    now = list(rows)
+    for _ in range(piece.bit_length() - 1):
+        now = [f.shuffle(now[i], now[i + half], order) for i in range(half) for order in (low, high)]
     return now
+
+
+def _transpose_pieces(f: Function, rows: list[Value], piece: int) -> list[Value]:
+    """Transpose a square of pieces: the even pieces of two rows side by side, and the odd ones."""
+    if len(rows) == 1:
+        return rows
+    lanes = lanes_of(rows[0].type)
+    even = [start + i for start in range(0, 2 * lanes, 2 * piece) for i in range(piece)]
+    parts = []
+    for order in (even, [i + piece for i in even]):
+        chosen = [f.shuffle(rows[i], rows[i + 1], order) for i in range(0, len(rows), 2)]
+        parts.append(_transpose_pieces(f, chosen, piece))
+    return [row for pair in zip(*parts, strict=True) for row in pair]
 
 
 def pack(
@@ -280,16 +306,25 @@ def _copy_transposed(
 ) -> None:
     """The depth is contiguous in the source: blocks of lanes x lanes are transposed in registers."""
     if len(offsets) % lanes == 0 and _is_affine(offsets):
+        stride = offsets[1] - offsets[0]
+        count = f.as_value(len(offsets)) if valid is None else valid
+        full = f.sub(count, f.modulo(count, lanes))
 
         def group(start: Value, _: list[Value]) -> None:
-            numbers = [f.add(start, i) for i in range(lanes)]
-            if valid is not None:
-                numbers = [f.minimum(f.sub(valid, 1), i) for i in numbers]
-            stride = offsets[1] - offsets[0]
-            places = [f.element(source, element, f.mul(i, stride)) for i in numbers]
+            base = f.element(source, element, f.mul(start, stride))
+            places = [f.element(base, element, i * stride) for i in range(lanes)]
             _transposed_group(f, element, lanes, inner, places, f.element(target, element, start), True)
 
-        f.loop(0, len(offsets), lanes, group)
+        f.loop(0, full, lanes, group)
+
+        def left(row: Value, _: list[Value]) -> None:
+            def one(k: Value, _: list[Value]) -> None:
+                item = f.load(element, f.element(source, element, f.add(f.mul(row, stride), k)))
+                f.store(item, f.element(target, element, f.add(f.mul(k, inner.b), row)))
+
+            f.loop(0, inner.count, 1, one)
+
+        f.loop(full, count, 1, left)
         return
     for start in range(0, len(offsets), lanes):
         count = min(lanes, len(offsets) - start)
