@@ -307,8 +307,8 @@ def _copy_transposed(
     """The depth is contiguous in the source: blocks of lanes x lanes are transposed in registers."""
     if len(offsets) % lanes == 0 and _is_affine(offsets):
         stride = offsets[1] - offsets[0]
-        count = f.as_value(len(offsets)) if valid is None else valid
-        full = f.sub(count, f.modulo(count, lanes))
+        rows = f.as_value(len(offsets)) if valid is None else valid
+        full = f.sub(rows, f.modulo(rows, lanes))
 
         def group(start: Value, _: list[Value]) -> None:
             base = f.element(source, element, f.mul(start, stride))
@@ -324,7 +324,7 @@ def _copy_transposed(
 
             f.loop(0, inner.count, 1, one)
 
-        f.loop(full, count, 1, left)
+        f.loop(full, rows, 1, left)
         return
     for start in range(0, len(offsets), lanes):
         count = min(lanes, len(offsets) - start)
