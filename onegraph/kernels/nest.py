@@ -13,6 +13,9 @@ from typing import Any
 from onegraph.ir.dtype import DType, int32, int64
 from onegraph.ops.index import Condition, Index, Var
 
+LONG_ROW = 64
+"""Steps of an inner loop along vectors from which on it is not merged with the one around it."""
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -216,20 +219,28 @@ class Nest:
             stores[:] = [Store(s.buffer, s.offset.substitute(values), s.value) for s in stores]
 
     def collapse(self) -> None:
-        """Merge neighbouring loops whose steps are those of one loop for every address."""
-        for loops in (self.outer, self.inner):
-            position = len(loops) - 2
-            while position >= 0:
-                a, b = loops[position], loops[position + 1]
-                offsets = self.offsets()
-                if all(merges(o, a, b) for o in offsets):
-                    merged = Var(b.name, a.size * b.size)
-                    flat = Index.of(merged)
-                    self.substitute({a: flat // b.size, b: flat % b.size})
-                    loops[position : position + 2] = [merged]
-                    if self.vector in (a, b):
-                        self.vector = merged
-                position -= 1
+        """Merge neighbouring outer loops whose steps are those of one loop for every address.
+
+        Inner loops decide in which order a reduction adds, which must depend on the sizes alone: of them the last ones
+        are merged, whatever the addresses, until there is one that is long enough for vectors.
+        """
+        position = len(self.outer) - 2
+        while position >= 0:
+            a, b = self.outer[position], self.outer[position + 1]
+            if all(merges(o, a, b) for o in self.offsets()):
+                self._merge(self.outer, position)
+            position -= 1
+        while self.vector in self.inner[1:] and self.inner[-1].size < LONG_ROW:
+            self._merge(self.inner, len(self.inner) - 2)
+
+    def _merge(self, loops: list[Var], position: int) -> None:
+        a, b = loops[position], loops[position + 1]
+        merged = Var(b.name, a.size * b.size)
+        flat = Index.of(merged)
+        self.substitute({a: flat // b.size, b: flat % b.size})
+        loops[position : position + 2] = [merged]
+        if self.vector in (a, b):
+            self.vector = merged
 
     def __str__(self) -> str:
         return "\n".join(_lines(self))

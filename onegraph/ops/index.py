@@ -259,9 +259,9 @@ def from_linear(flat: Index, shape: Sequence[int]) -> Position:
     (i//12, i//4%3, i%4)
     """
     out, step = [], prod(shape)
+    if step == 0:
+        return (ZERO,) * len(shape)
     for number, size in enumerate(shape):
-        if size == 0:
-            return (ZERO,) * len(shape)
         step //= size
         part = flat // step
         out.append(ZERO if size == 1 else part if number == 0 or flat.high < step * size else part % size)
@@ -280,6 +280,10 @@ class Condition:
     def always(self) -> bool:
         """Whether it is true wherever it is asked."""
         return self.by == 1 and self.low <= self.index.low and self.index.high < self.high
+
+    def never(self) -> bool:
+        """Whether it is false wherever it is asked."""
+        return self.index.high < self.low or self.index.low >= self.high
 
 
 @dataclass(frozen=True)

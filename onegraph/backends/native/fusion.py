@@ -37,6 +37,8 @@ RECOMPUTE_LIMIT = 12
 """Cheap ops that are computed again for each of several consumers, instead of keeping their result."""
 ROW_BYTES = 1 << 19
 """The longest row for which several passes over it stay in the cache."""
+COLUMN_BYTES, NARROW_BYTES = 256, 1 << 15
+"""Bytes of each row that are worked on side by side, and how many bytes of rows together stay in the nearest cache."""
 
 
 @dataclass
@@ -348,10 +350,12 @@ class Fusion:
 
     def _rows_fit(self, group: Group) -> bool:
         """Whether several passes over each row stay in the cache, and there are rows enough for the threads."""
-        order = self.arrangement.loop_order(group.domain, group.reads)
+        order = [v for v in self.arrangement.loop_order(group.domain, group.reads) if v.size != 1]
         inner = order[len(order) - len([v for v in order if v in group.reduced]) :]
         row = prod(v.size for v in group.reduced)
         rows = prod(v.size for v in group.kept)
+        if order and order[-1] not in group.reduced:  # vectors run across the rows: some of them are done side by side
+            return row * COLUMN_BYTES <= NARROW_BYTES and rows >= 1024
         return set(inner) <= set(group.reduced) and row * 4 <= ROW_BYTES and (rows >= 8 or rows * row <= 1 << 15)
 
     def _cycle(self, producer: Group, consumer: Group) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
 from onegraph.backends.native.arrangement import Arrangement, row_major
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 Emit: TypeAlias = "Callable[[Lowering, Group, set[Node]], None]"
 MOST_TAPS = 49
+SHORT_RUN = 32
+"""Elements of a reduction that are read twice: they stay in the cache."""
 
 
 @dataclass
@@ -104,6 +107,8 @@ def _row_major(node: Node, arrangement: Arrangement) -> Node:
     plain = row_major(len(node.shape))
     if node.op in ("input", "constant") or node.dtype is bundle:
         return node
+    if node.op == "iota":
+        return OPS["detach"](node)
     if arrangement.order.setdefault(node, plain) == plain and node not in arrangement.halo:
         return node
     copy = OPS["detach"](node)
@@ -114,6 +119,53 @@ def _row_major(node: Node, arrangement: Arrangement) -> Node:
 def _own_output(node: Node) -> Node:
     """Outputs are memory of their own: an input or a constant that is given back is copied."""
     return OPS["detach"](node) if is_leaf(node) else node
+
+
+def _first_input(node: Node) -> Node:
+    """Ops that only say something about their input."""
+    return node.inputs[0]
+
+
+def _source_in_memory(node: Node) -> Node:
+    """Of these the first input is read wherever values say, so it must be in memory."""
+    first = node.inputs[0]
+    if first.op == "iota" or first.op == "constant" and first.attributes["value"].array.size == 1:
+        return with_inputs(node, (OPS["detach"](first), *node.inputs[1:]))
+    return node
+
+
+def _moments(node: Node) -> Node:
+    """The mean, and the sum of squared distances from it, in one pass over memory.
+
+    Short runs (all of the last reduced dimensions, up to `SHORT_RUN` elements) are read twice, the second time from the
+    cache; their means and sums are put together by the formula of T. F. Chan, G. H. Golub and R. J. LeVeque, "Updating
+    formulae and a pairwise algorithm for computing sample variances", 1979, equation 1.4.
+    """
+    x, dims = node.inputs[0], node.attributes["dims"]
+    shape, dtype = shape_of(x), x.dtype
+    run: list[int] = []
+    while len(run) < len(dims) and prod([shape[d] for d in run]) < SHORT_RUN:
+        run.append(dims[len(dims) - 1 - len(run)])
+    total, count = prod([shape[d] for d in dims]), prod([shape[d] for d in run])
+    if total == 0:
+        return node
+    own = tuple(sorted(run))
+    mean = _mean(x, own, count)
+    away = OPS["sub"](x, mean)
+    squares = _reduction(OPS["sum"](OPS["mul"](away, away), dims=own, keepdim=True))
+    rest = tuple([d for d in dims if d not in run])
+    if rest:
+        whole = _mean(mean, rest, total // count)
+        away = OPS["sub"](mean, whole)
+        between = OPS["mul"](OPS["mul"](away, away), constant(count, dtype))
+        squares = _reduction(OPS["sum"](OPS["add"](squares, between), dims=rest, keepdim=True))
+        mean = whole
+    rows = tuple(node.shape[1:])
+    return OPS["concat"](*[OPS["reshape"](v, shape=(1, *rows)) for v in (mean, squares)], dim=0)
+
+
+def _mean(x: Node, dims: tuple[int, ...], count: int) -> Node:
+    return OPS["div"](_reduction(OPS["sum"](x, dims=dims, keepdim=True)), constant(count, x.dtype))
 
 
 def _reduction(node: Node) -> Node:
@@ -180,6 +232,12 @@ def _product(node: Node) -> Node:
 
 
 _REWRITES: dict[str, Callable[[Node], Node]] = {
+    "barrier": _first_input,
+    "with_gradient": _first_input,
+    "detach": _first_input,
+    "take": _source_in_memory,
+    "random_bits": _source_in_memory,
+    "moments": _moments,
     "sum": _reduction,
     "prod": _reduction,
     "max": _reduction,

@@ -55,10 +55,18 @@ def aligned(position: Position, shape: Sequence[int]) -> Position:
 
 
 def movement_reads(node: Node, position: Position) -> Sequence[Read]:
-    """The reads of a movement op."""
+    """The reads of a movement op, without those that never happen here."""
     lowering = OPS[node.op].lowering
     assert isinstance(lowering, Moved)
-    return lowering.function(node, position)
+    found = []
+    for read in lowering.function(node, position):
+        if any(c.never() for c in read.conditions):
+            continue
+        held = tuple([c for c in read.conditions if not c.always()])
+        found.append(read if len(held) == len(read.conditions) else Read(read.input, read.position, held))
+        if not held:
+            break
+    return found or [lowering.function(node, position)[-1]]
 
 
 def taken_position(node: Node, position: Position) -> tuple[Position, Position]:

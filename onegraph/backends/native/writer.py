@@ -262,16 +262,21 @@ def cut_reduction(nest: Nest, target: Target) -> int:
         return 1
     if split_outer(nest, target.lanes(32)).tasks >= 16:
         return 1
-    longest = nest.inner[0]
+    longest = cut_loop(nest)
     pieces = min(MOST_CHUNKS, total // CHUNK_WORK, longest.size)
     if longest is nest.vector:
         pieces = min(pieces, longest.size // (UNROLL * target.lanes(32) * 4))
     return max(1, pieces)
 
 
+def cut_loop(nest: Nest) -> Var:
+    """The inner loop that is cut: the outermost long one."""
+    return next((v for v in nest.inner if v.size >= 16), max(nest.inner, key=lambda v: v.size))
+
+
 def apply_cut(nest: Nest, pieces: int, target: Target) -> Var:
-    """Cut the outermost inner loop; the new outer loop counts the pieces."""
-    longest = nest.inner[0]
+    """Cut one of the inner loops; the new outer loop counts the pieces."""
+    longest = cut_loop(nest)
     step = -(-longest.size // pieces)
     if longest is nest.vector:
         block = UNROLL * target.lanes(32)
