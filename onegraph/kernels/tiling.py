@@ -10,12 +10,13 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from onegraph.kernels import matrix_tiles
 from onegraph.kernels.target import Target
 
 if TYPE_CHECKING:
     from onegraph.kernels.contraction import Contraction
 
-_BITS = {"float": 32, "double": 64}
+_BITS = {"float": 32, "double": 64, "bfloat16": 32}
 _PARTIAL_BYTES = 8 << 20
 """Unfinished sums that a thread may keep; as many rows share one packing of B."""
 
@@ -36,6 +37,7 @@ class Tiling:
         pack_a, pack_b: copy blocks of A, of B to scratch memory first.
         fma: use multiply-add instructions.
         masks: the processor has masked loads and stores.
+        matrix: multiply with matrix tiles (bfloat16).
     """
 
     lanes: int
@@ -53,6 +55,7 @@ class Tiling:
     pack_b: bool
     fma: bool
     masks: bool
+    matrix: bool = False
 
     @property
     def columns(self) -> int:
@@ -105,12 +108,18 @@ class _Block:
     tile: int
 
 
+def _lanes(spec: Contraction, target: Target) -> int:
+    """Lanes of the vectors: shorter ones where columns (or packed panels) are narrow."""
+    lanes = target.lanes(_BITS[spec.dtype])
+    width = spec.columns if spec.b_panel is None else spec.b_width
+    while lanes > 4 and lanes // 2 >= width:
+        lanes //= 2
+    return lanes
+
+
 def _blocks(spec: Contraction, target: Target) -> list[_Block]:
     """Register blocks, best first."""
-    lanes = target.lanes(_BITS[spec.dtype])
-    if spec.b_panel is None:
-        while lanes > 4 and lanes // 2 >= spec.columns:
-            lanes //= 2
+    lanes = _lanes(spec, target)
     needed = max(1, _up(spec.columns, lanes))
     found = []
     for vectors in range(1, min(8, needed) + 1):
@@ -157,9 +166,11 @@ def tiling(spec: Contraction, target: Target) -> Tiling:
 
 def candidates(spec: Contraction, target: Target, limit: int = 8) -> list[Tiling]:
     """Tilings worth measuring, the preferred one first."""
+    if spec.dtype == "bfloat16":
+        return [_matrix(spec, target)]
     blocks = _blocks(spec, target)[:limit]
     if not blocks:
-        lanes = target.lanes(_BITS[spec.dtype])
+        lanes = _lanes(spec, target)
         vectors = spec.b_width // lanes if spec.b_panel is not None else 1
         blocks = [_Block(0.0, lanes, vectors, max(0, len(spec.rows) - 1), 1)]
     return [_complete(spec, target, block) for block in blocks]
@@ -220,7 +231,7 @@ def _tasks(spec: Contraction, target: Target, made: Tiling, blocked: int) -> Til
     size = _BITS[spec.dtype] // 8
     count = row_tiles(spec, made)
     height = made.tile * inner_rows(spec, made.row_axis)
-    rate = 4.0 * target.lanes(_BITS[spec.dtype]) * 2e9
+    rate = 4.0 * target.lanes(_BITS[spec.dtype]) * 2e9 * (6 if made.matrix else 1)
     if _few_rows(spec):
         rate = 2.0 * spec.rows[0].size * 10e9 / size
     tile_seconds = 2.0 * height * made.columns * made.panels * max(1, depth_size(spec)) / rate + 1e-8
@@ -233,3 +244,42 @@ def _tasks(spec: Contraction, target: Target, made: Tiling, blocked: int) -> Til
     partial = height * made.columns * made.panels * size * tiles
     region = max(1, _PARTIAL_BYTES // max(1, partial))
     return replace(made, tiles=tiles, block=block, region=region, grain=grain)
+
+
+def supported(spec: Contraction, target: Target) -> bool:
+    """Whether there is a kernel for it: always, except that bfloat16 has conditions (see `Contraction.dtype`)."""
+    from onegraph.kernels.contraction import merged_depth
+
+    if spec.dtype != "bfloat16":
+        return True
+    if spec.b_panel is None:
+        inner = merged_depth(spec)[-1]
+        others = [*spec.batch, *merged_depth(spec)[:-1]]
+        pairs = spec.b_column == 1 or (
+            inner.b == 1 and spec.b_column % 2 == 0 and all(x.b % 2 == 0 for x in others) and spec.b_offset % 2 == 0
+        )
+    else:
+        pairs = spec.b_width == matrix_tiles.COLUMNS
+    inner = merged_depth(spec)[-1]
+    return matrix_tiles.has_tiles(target) and pairs and inner.a == 1 and inner.size > 0 and inner.size % 32 == 0
+
+
+def _matrix(spec: Contraction, target: Target) -> Tiling:
+    """The tiling of a bfloat16 contraction."""
+    from onegraph.kernels.contraction import merged_depth
+
+    axis = len(spec.rows) - 1
+    size = spec.rows[axis].size
+    limit = matrix_tiles.ROWS
+    tile = max(1, min(size, min(range(limit // 2, limit + 1), key=lambda t: (_up(size, t) * (1 + (t > 16)), -t))))
+    level, steps = _depth_block(spec, 2048, False)
+    sizes = [a.size for a in merged_depth(spec)]
+    if level == len(sizes) - 1:
+        steps = min(sizes[level], _up(steps, matrix_tiles.DEPTH) * matrix_tiles.DEPTH)
+    blocked = steps * math.prod(sizes[level + 1 :])
+    all_panels = max(1, _up(spec.columns, matrix_tiles.COLUMNS))
+    panels = max(1, min(all_panels, target.l2_bytes // 2 // max(1, blocked * matrix_tiles.COLUMNS * 2)))
+    panels = _up(all_panels, _up(all_panels, panels))
+    packed = spec.b_panel is None
+    made = Tiling(16, 2, axis, tile, level, steps, panels, 1, 1, 1, 1, False, packed, True, True, True)
+    return _tasks(spec, target, made, blocked // 2)
