@@ -28,6 +28,7 @@ class Contest:
         theirs: makes PyTorch's contestants, by the name of the variant.
         agree: raises `Disagreement` unless both sides give the same numbers; called before the race.
         traffic: bytes that must at least go to and from memory, for rows that are limited by it.
+        footprint: bytes of all that it touches; a copy is only comparable when it fits into the same cache.
         missing: why onegraph cannot take part, if so.
     """
 
@@ -35,6 +36,7 @@ class Contest:
     theirs: dict[str, Callable[[], Contestant]]
     agree: Callable[[], str]
     traffic: int = 0
+    footprint: int = 0
     missing: str = ""
     notes: list[str] = field(default_factory=list)
 

@@ -153,8 +153,10 @@ def operators(name: str, quick: bool) -> Contest:
     def agree() -> str:
         return check("results", our_operator(operator)[1](), their_operator(operator, "eager")[1]())
 
-    traffic = operator.passes * 4 * math.prod(operator.shapes[0])
-    return Contest(lambda: our_operator(operator)[0], {n: variant(n) for n in names}, agree, traffic)
+    size = 4 * math.prod(operator.shapes[0])  # the result, or the gradient, is as large as the first input
+    return Contest(
+        lambda: our_operator(operator)[0], {n: variant(n) for n in names}, agree, operator.passes * size, 2 * size
+    )
 
 
 # ------------------------------------------------------------------------------------------------------- Adam
@@ -218,4 +220,4 @@ def adam(quick: bool) -> Contest:
     # Read parameter, gradient and both moments; write parameter and both moments.
     elements = 30 if quick else 25_557_032
     variants = {which: variant(which) for which in ("eager", "foreach", "fused")}
-    return Contest(lambda: _our_adam(quick)[0], variants, agree, 7 * 4 * elements)
+    return Contest(lambda: _our_adam(quick)[0], variants, agree, 7 * 4 * elements, 4 * 4 * elements)

@@ -12,6 +12,7 @@ from bench.rows import Row
 
 RATIO_HEADER = ("work", "at least", "ratio", "onegraph", "rival's best", "which", "spread", "of copy", "")
 FIGURE_HEADER = ("what", "at most", "measured", "remark", "")
+CROWDED = 0.2  # cores that others kept busy, from which on neither a hit nor a miss is to be trusted
 COPY_SHARE = 0.8  # of copy bandwidth, that what is limited by memory should reach
 
 
@@ -70,7 +71,9 @@ def verdict(row: Row, result: dict[str, Any]) -> str:
     if row.target is None:
         return "-"
     share = copy_share(result)
-    return "hit" if reached >= row.target and (share is None or share >= COPY_SHARE) else "miss"
+    word = "hit" if reached >= row.target and (share is None or share >= COPY_SHARE) else "miss"
+    others = result.get("others", 0.0)
+    return f"{word}? others kept {others:.1f} cores busy" if others > CROWDED else word
 
 
 def ratio_cells(row: Row, result: dict[str, Any]) -> tuple[str, ...]:
@@ -109,6 +112,8 @@ def details(row: Row, result: dict[str, Any]) -> str:
     if "speeds" in result:
         speeds = result["speeds"]
         lines.append(f"copy {speeds['copy'] / 1e9:.1f} GB/s, triad {speeds['triad'] / 1e9:.1f} GB/s")
+    if "others" in result:
+        lines.append(f"others kept {result['others']:.1f} cores busy")
     return f"- {row.name}: " + "; ".join([*lines, *result.get("notes", []), *result.get("compile", [])])
 
 

@@ -125,7 +125,7 @@ def against_runtimes(
     """Race onegraph against both runtimes; gives the same dictionary as `row.measure`."""
     work = find_work(name, number, quick)
     servers = {runtime: Server(interpreter, runtime, name, number, quick) for runtime in RUNTIMES}
-    watch, neighbours = contextlib.ExitStack(), list[str]()
+    watch, neighbours = contextlib.ExitStack(), dict[str, Any]()
     watch.enter_context(watch_neighbours(neighbours))
     try:
         turns: dict[str, Callable[[int], float]] = {}
@@ -153,7 +153,7 @@ def against_runtimes(
             server.close()
     watch.close()  # now that the servers have ended, their time counts as ours
     timings = {which: Timing.of(values).as_dict() for which, values in times.items()}
-    return {"ours": timings.pop("ours", None), "theirs": timings, "notes": [*notes, *neighbours]}
+    return {"ours": timings.pop("ours", None), "theirs": timings, "notes": notes, **neighbours}
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bench.contest import Contest
+from bench.contest import Contest, Contestant
 from bench.measure import optional_torch, qualify, race, turn, watch_neighbours
 from bench.rivals import against_runtimes
 from bench.rows import ROWS, Row
@@ -51,19 +51,18 @@ class Options:
         return Options(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
-def copy_speeds(traffic: int, budget: float) -> dict[str, float]:
-    """Bytes a second of a copy and of a triad (a = b + 3 c) by PyTorch on two threads, as much traffic as the operator.
+def copiers(footprint: int) -> tuple[dict[str, Contestant], dict[str, int]]:
+    """A copy and a triad (a = b + 3 c) by PyTorch on two threads, and the bytes that each reads and writes.
 
-    Bytes are those read and those written, as for the operators; what a cache line costs to allocate is not counted.
+    They touch as much memory as the operator does, and take turns with it. What a cache line costs to allocate is not
+    counted, neither here nor there.
     """
     torch = optional_torch()
-    elements = max(1, traffic // 8)
-    source, target = torch.ones(elements), torch.ones(elements)
-    third = max(1, traffic // 12)
+    half, third = max(1, footprint // 8), max(1, footprint // 12)
+    source, target = torch.ones(half), torch.ones(half)
     a, b, c = torch.ones(third), torch.ones(third), torch.ones(third)
-    rivals = {"copy": lambda: target.copy_(source), "triad": lambda: torch.add(b, c, alpha=3.0, out=a)}
-    times = race(rivals, budget)
-    return {"copy": 8 * elements / times["copy"].median, "triad": 12 * third / times["triad"].median}
+    runners = {"copy": lambda: target.copy_(source), "triad": lambda: torch.add(b, c, alpha=3.0, out=a)}
+    return runners, {"copy": 8 * half, "triad": 12 * third}
 
 
 def measure_contest(contest: Contest, options: Options) -> dict[str, Any]:
@@ -96,12 +95,13 @@ def measure_contest(contest: Contest, options: Options) -> dict[str, Any]:
         runners = {name: built[name] for name in close}
     if ours_runs:
         runners["ours"] = contest.ours()
-    with watch_neighbours(result["notes"]):
-        timings = {name: timing.as_dict() for name, timing in race(runners, options.budget).items()}
+    copying, moved = copiers(contest.footprint) if contest.traffic and with_torch else ({}, {})
+    with watch_neighbours(result):
+        timings = {name: timing.as_dict() for name, timing in race({**runners, **copying}, options.budget).items()}
+    speeds = {name: moved[name] / timings.pop(name)["median"] for name in copying}
     result["ours"] = timings.pop("ours", None)
     result["theirs"].update(timings)
-    if contest.traffic and with_torch:
-        speeds = copy_speeds(contest.traffic, options.budget / 8)
+    if copying:
         result["traffic"] = contest.traffic
         result["speeds"] = speeds
     return result

@@ -86,11 +86,16 @@ def test_neighbours_are_what_this_process_did_not_use(monkeypatch: pytest.Monkey
     clock, busy = iter([10.0, 20.0]), iter([(100.0, 5.0), (118.0, 14.0)])
     monkeypatch.setattr(measure.time, "perf_counter", lambda: next(clock))
     monkeypatch.setattr(measure, "busy_cores", lambda: next(busy))
-    monkeypatch.setattr(measure.os, "cpu_count", lambda: 2)
-    notes: list[str] = []
-    with measure.watch_neighbours(notes):
+    result: dict[str, Any] = {}
+    with measure.watch_neighbours(result):
         pass
-    assert notes == ["others kept 0.9 of 2 cores busy"]
+    assert result == {"others": pytest.approx(0.9)}
+
+
+def test_neither_hit_nor_miss_counts_in_a_crowd() -> None:
+    row, result = ROWS["resnet50"], contest(0.5, eager=1.0)
+    assert report.verdict(row, {**result, "others": 0.1}) == "hit"
+    assert report.verdict(row, {**result, "others": 0.9}) == "hit? others kept 0.9 cores busy"
 
 
 def test_a_row_runs_in_a_process_of_its_own(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
