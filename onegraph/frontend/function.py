@@ -178,10 +178,12 @@ class _Call:
         self.captured_as: list[tuple[Tensor, Any, Any, bool]] = []
         self.groups: list[int] | None = None
         self.lazily = trace.lazily is not None or (
-            (mode.gradients and any(t._requires_grad for t in results + known_gradients))
+            (mode.gradients and any(t._requires_grad and not t._freed for t in results + known_gradients))
             or any(t._requires_grad and not t.is_leaf for t in changed)
         )
         self.graph: Graph | None = None
+        # A result that `backward` was called from inside is differentiated no more: the plan may compute it.
+        self.freed = [i for i, t in enumerate(results) if t._freed and t._requires_grad]
         self.reason = trace.lazily
         if trace.lazily is not None:
             return
@@ -268,7 +270,10 @@ class _Call:
         buffers += [scalar_buffer(number(), node.dtype) for node, number in self.numbers]
         values = self.plan.run(buffers)
         self._write_back(tensors, values[self.count :])
-        return unflatten(self.structure, iter([wrap_buffer(b) for b in values[: self.count]]))
+        results = [wrap_buffer(b) for b in values[: self.count]]
+        for i in self.freed:
+            results[i]._requires_grad = results[i]._freed = True
+        return unflatten(self.structure, iter(results))
 
     def _write_back(self, tensors: Sequence[Tensor], values: Sequence[Buffer]) -> None:
         targets = [place.find(tensors) for place, _ in self.written]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import onegraph as og
-from onegraph.errors import TraceError
+from onegraph.errors import GradientError, TraceError
 from onegraph.frontend.tensor import wrap
 from onegraph.frontend.trace import changing_number
 from onegraph.ir.dtype import float32
@@ -197,3 +197,30 @@ def test_tensors_made_while_tracing_are_constants_of_the_trace():
     f = og.jit(lambda x: og.grad(lambda w: ((x * w) ** 2).sum())(og.tensor(data)))
     assert f(og.tensor([3.0, 4.0])).tolist() == [18.0, 64.0]
     assert f(og.tensor([1.0, 1.0])).tolist() == [2.0, 4.0]
+
+
+def test_a_loss_differentiated_inside_is_computed_by_the_plan():
+    step, weights = network()
+    traced = og.jit(step)
+    x = og.randn(8, 20)
+    loss = traced(x, x)
+    (call,) = next(iter(traced._calls.values()))
+    assert not call.lazily and call.plan is not None
+    assert loss.requires_grad and not loss.is_leaf
+    with pytest.raises(GradientError, match="already called"):
+        loss.backward()
+    (loss * 2).sum().backward()  # as with a loss that define-by-run has computed: nothing is left to arrive anywhere
+    assert [w.grad for w in weights] == [None, None]
+
+
+def test_a_result_that_may_still_be_differentiated_is_recorded():
+    w = og.tensor([1.0, 2.0], requires_grad=True)
+
+    @og.jit
+    def step(x):
+        loss = (w * x).sum()
+        loss.backward(retain_graph=True)
+        return loss
+
+    step(og.tensor([3.0, 4.0])).backward()
+    assert w.grad.tolist() == [6.0, 8.0]
