@@ -15,11 +15,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from onegraph.kernels.llvm import Function, Module, Number, Value, vector_type
+from onegraph.kernels import matrix_tiles
+from onegraph.kernels.llvm import Function, Module, Number, Value, element_type, lanes_of, vector_type
 from onegraph.kernels.micro_kernel import DepthLoop, Registers, join, lane_mask, multiply, pack
 from onegraph.kernels.tiling import Tiling, inner_rows, row_tiles
 
-_BYTES = {"float": 4, "double": 8}
+_BYTES = {"float": 4, "double": 8, "bfloat16": 4}
+"""Of one sum."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,9 @@ class Contraction:
             strides of the depth are those within a panel); None if it is not.
         b_width: columns in a packed panel; the tiling must have as many.
         b_padded: the last panel is filled up, so that reading all of its columns is safe.
-        dtype: "float" or "double".
+        dtype: "float", "double" or "bfloat16": of A and B. Sums of bfloat16 are float32. It needs a processor with
+            matrix tiles, depth whose innermost (merged) axis is contiguous in A and a multiple of 32, and B either not
+            packed or in panels of 32 columns where (k, column) and (k + 1, column) are neighbours.
     """
 
     rows: tuple[Axis, ...]
@@ -156,8 +160,8 @@ def store_epilogue(spec: Contraction, c: Value) -> Epilogue:
         for index, axis in zip([*batch, *rows], [*spec.batch, *spec.rows], strict=True):
             at = f.add(at, f.mul(index, axis.c))
         at = f.add(at, f.mul(column, spec.c_column))
-        pointer = f.element(c, spec.dtype, at)
-        lanes = 1 if sums.type[0] != "<" else int(sums.type[1 : sums.type.index(" x ")])
+        pointer = f.element(c, element_type(sums.type), at)
+        lanes = lanes_of(sums.type)
         if spec.c_column != 1:
             places = f.mul(f.lane_numbers(lanes), f.constant(vector_type("i64", lanes), spec.c_column))
             f.scatter(sums, pointer, places, mask or f.constant(vector_type("i1", lanes), 1))
@@ -190,7 +194,7 @@ def _units(spec: Contraction, tiling: Tiling) -> int:
 
 def scratch_bytes(spec: Contraction, tiling: Tiling, *, rolled: bool = False) -> int:
     """Scratch memory for one thread."""
-    return _Layout(spec, _fitted(spec, tiling), rolled).end * _BYTES[spec.dtype]
+    return _Layout(spec, _fitted(spec, tiling), rolled or tiling.matrix).end * _BYTES[spec.dtype]
 
 
 def _fitted(spec: Contraction, tiling: Tiling) -> Tiling:
@@ -253,7 +257,7 @@ def emit(
     """
     if any(axis.size == 0 for axis in (*spec.batch, *spec.rows)) or spec.columns == 0:
         return
-    _Loops(f, spec, _fitted(spec, tiling), a, b, epilogue, scratch, rolled).run(first, last)
+    _Loops(f, spec, _fitted(spec, tiling), a, b, epilogue, scratch, rolled or tiling.matrix).run(first, last)
 
 
 @dataclass
@@ -296,12 +300,13 @@ class _Loops:
         rolled: bool,
     ) -> None:
         self.f, self.spec, self.tiling, self.epilogue, self.rolled = f, spec, tiling, epilogue, rolled
-        self.element = spec.dtype
-        self.a = f.element(a, spec.dtype, spec.a_offset)
-        self.b = f.element(b, spec.dtype, spec.b_offset)
+        self.element = "float" if tiling.matrix else spec.dtype
+        self.operand = "i16" if tiling.matrix else spec.dtype
+        self.a = f.element(a, self.operand, spec.a_offset)
+        self.b = f.element(b, self.operand, spec.b_offset)
         self.scratch = scratch
         self.layout = _Layout(spec, tiling, rolled)
-        self.registers = Registers(spec.dtype, tiling.lanes, tiling.vectors, tiling.fma)
+        self.registers = Registers(self.element, tiling.lanes, tiling.vectors, tiling.fma)
         self.panel_step = tiling.columns * spec.b_column if spec.b_panel is None else spec.b_panel
         self.inner = inner_rows(spec, tiling.row_axis)
         axis = spec.rows[tiling.row_axis]
@@ -328,8 +333,8 @@ class _Loops:
             panel = f.mul(f.modulo(group, slices), tiling.panels)
             a, b = self.a, self.b
             for index, axis in zip(batch, spec.batch, strict=True):
-                a = f.element(a, self.element, f.mul(index, axis.a))
-                b = f.element(b, self.element, f.mul(index, axis.b))
+                a = f.element(a, self.operand, f.mul(index, axis.a))
+                b = f.element(b, self.operand, f.mul(index, axis.b))
             last_panel = f.minimum(f.add(panel, tiling.panels), panels)
 
             def over_units(unit: Value, _: list[Value]) -> None:
@@ -340,6 +345,8 @@ class _Loops:
             f.loop(low, high, tiling.region, over_units)
 
         f.loop(f.divide(begin, chunks), f.divide(f.add(end, chunks - 1), chunks), 1, over_groups)
+        if tiling.matrix:
+            matrix_tiles.release(f)
 
     def _split(self, index: Value, sizes: Sequence[int]) -> list[Value]:
         """The indices along axes of these sizes, from one running index."""
@@ -361,8 +368,8 @@ class _Loops:
             cut = f.mul(f.modulo(number, layout.cuts), layout.steps)
             a, b = region.a, region.b
             for index, x in zip([*outer, cut], depth[: level + 1], strict=True):
-                a = f.element(a, self.element, f.mul(index, x.a))
-                b = f.element(b, self.element, f.mul(index, x.b))
+                a = f.element(a, self.operand, f.mul(index, x.a))
+                b = f.element(b, self.operand, f.mul(index, x.b))
             count: Number = min(layout.steps, axis.size)
             if layout.cuts > 1 and axis.size % layout.steps:
                 count = f.minimum(f.sub(axis.size, cut), layout.steps)
@@ -382,7 +389,8 @@ class _Loops:
         f, tiling, layout = self.f, self.tiling, self.layout
         a_loops = block.packed_loops if tiling.pack_a else block.loops
         b_loops = block.packed_loops if tiling.pack_b else block.loops
-        block.nest = join([DepthLoop(x.count, x.a, y.b) for x, y in zip(a_loops, b_loops, strict=True)])
+        block.nest = [DepthLoop(x.count, x.a, y.b) for x, y in zip(a_loops, b_loops, strict=True)]
+        block.nest = block.nest if tiling.matrix else join(block.nest)
         if tiling.pack_b:
             self._pack_panels(region, block)
 
@@ -394,10 +402,9 @@ class _Loops:
             def over_panels(panel: Value, _: list[Value]) -> None:
                 local = f.sub(panel, region.first_panel)
                 if tiling.pack_b:
-                    at = f.add(f.mul(local, layout.depth * tiling.columns), layout.b)
-                    source = f.element(self.scratch, self.element, at)
+                    source = self._packed(layout.b, f.mul(local, layout.depth * tiling.columns))
                 else:
-                    source = f.element(block.b, self.element, f.mul(panel, self.panel_step))
+                    source = f.element(block.b, self.operand, f.mul(panel, self.panel_step))
                 masks = self._masks(panel)
 
                 def over_tiles(tile: Value, _: list[Value]) -> None:
@@ -408,6 +415,10 @@ class _Loops:
             f.loop(region.first_panel, region.last_panel, 1, over_panels)
 
         f.loop(region.first_tile, region.last_tile, tiling.block, over_blocks)
+
+    def _packed(self, start: int, index: Value) -> Value:
+        """The address of an operand's element in a part of the scratch memory."""
+        return self.f.element(self.f.element(self.scratch, self.element, start), self.operand, index)
 
     def _masks(self, panel: Value) -> list[Value | None]:
         """Which columns of each vector of a panel exist; None: all."""
@@ -428,14 +439,21 @@ class _Loops:
         offsets = [i * self.spec.b_column for i in range(tiling.columns)]
 
         def one(panel: Value, _: list[Value]) -> None:
-            at = f.add(f.mul(f.sub(panel, region.first_panel), layout.depth * tiling.columns), layout.b)
-            target = f.element(self.scratch, self.element, at)
-            source = f.element(block.b, self.element, f.mul(panel, self.panel_step))
+            local = f.sub(panel, region.first_panel)
+            target = self._packed(layout.b, f.mul(local, layout.depth * tiling.columns))
+            source = f.element(block.b, self.operand, f.mul(panel, self.panel_step))
             lanes = tiling.lanes
             left = f.sub(self.spec.columns, f.mul(panel, tiling.columns))
 
             def some(valid: Value | None) -> None:
-                pack(f, self.element, lanes, join(loops), source, target, offsets, valid)
+                if not tiling.matrix:
+                    pack(f, self.element, lanes, join(loops), source, target, offsets, valid)
+                elif self.spec.b_column == 1:
+                    matrix_tiles.pack_pairs(f, loops, source, target, tiling.columns, valid)
+                else:  # pairs of k are neighbours already: they are copied as one number
+                    pairs = [DepthLoop(x.count, x.a // 2, x.b // 2) for x in loops[:-1]]
+                    pairs.append(DepthLoop(f.divide(loops[-1].count, 2), 1, tiling.columns))
+                    pack(f, "i32", lanes, pairs, source, target, [i // 2 for i in offsets], valid)
 
             if not self.spare:
                 some(None)
@@ -453,11 +471,10 @@ class _Loops:
         )
 
         def one(tile: Value, _: list[Value]) -> None:
-            at = f.add(f.mul(f.sub(tile, begin), layout.depth * layout.height), layout.a)
-            target = f.element(self.scratch, self.element, at)
+            target = self._packed(layout.a, f.mul(f.sub(tile, begin), layout.depth * layout.height))
 
             def some(steps: int) -> None:
-                source = f.element(block.a, self.element, self._row_offset(tile))
+                source = f.element(block.a, self.operand, self._row_offset(tile))
                 pack(f, self.element, tiling.lanes, loops, source, target, self._offsets(steps))
 
             self._either(tile, some)
@@ -519,10 +536,9 @@ class _Loops:
         """One register block: sums, then the epilogue, or the unfinished sums to scratch memory."""
         f, tiling, layout = self.f, self.tiling, self.layout
         if tiling.pack_a:
-            at = f.add(f.mul(packed_tile, layout.depth * layout.height), layout.a)
-            rows = f.element(self.scratch, self.element, at)
+            rows = self._packed(layout.a, f.mul(packed_tile, layout.depth * layout.height))
         else:
-            rows = f.element(block.a, self.element, self._row_offset(tile))
+            rows = f.element(block.a, self.operand, self._row_offset(tile))
         number = f.mul(f.sub(tile, region.first_tile), tiling.panels)
         at = f.add(f.mul(f.add(number, local_panel), layout.sums), layout.partial)
         partial = f.element(self.scratch, self.element, at)
@@ -531,6 +547,14 @@ class _Loops:
 
         def write(steps: int) -> None:
             height = steps * self.inner
+            if tiling.matrix:
+                self._matrix_block(block, steps, rows, source, partial)
+                if layout.blocks > 1:
+                    with f.only_if(block.is_last):
+                        self._finish(region, tile, steps, panel, [], masks)
+                else:
+                    self._finish(region, tile, steps, panel, [], masks)
+                return
             offsets = list(range(height)) if tiling.pack_a else self._offsets(steps)
             zeros = [f.constant(self.registers.type, 0.0)] * (height * tiling.vectors)
             sums = zeros
@@ -547,6 +571,25 @@ class _Loops:
                 self._finish(region, tile, steps, panel, sums, masks)
 
         self._either(tile, write)
+
+    def _matrix_block(self, block: _Block, steps: int, rows: Value, source: Value, partial: Value) -> None:
+        """One block of matrix tiles; the sums go to scratch memory, finished or not."""
+        f, tiling = self.f, self.tiling
+        finished = f.element(self.scratch, self.element, self.layout.tile)
+        matrix_tiles.configure(f, steps)
+        if self.layout.blocks > 1:
+            f.if_(
+                block.is_first,
+                lambda: matrix_tiles.zero_sums(f, steps),
+                lambda: matrix_tiles.move_sums(f, steps, partial, True),
+            )
+        else:
+            matrix_tiles.zero_sums(f, steps)
+        stride = self.spec.rows[tiling.row_axis].a
+        matrix_tiles.multiply_tiles(f, block.nest, rows, source, stride, tiling.columns, steps)
+        if self.layout.blocks > 1:
+            finished = f.select(block.is_last, finished, partial)
+        matrix_tiles.move_sums(f, steps, finished, False)
 
     def _load_sums(self, pointer: Value, count: int) -> list[Value]:
         f, lanes = self.f, self.tiling.lanes
@@ -570,7 +613,7 @@ class _Loops:
         masks: list[Value | None],
     ) -> None:
         f = self.f
-        if self.rolled:
+        if self.rolled and sums:
             self._store_sums(f.element(self.scratch, self.element, self.layout.tile), sums)
         if self.tiling.masks or not self.spare:
             self._epilogues(region, tile, steps, panel, sums, masks)

@@ -256,12 +256,17 @@ def supported(spec: Contraction, target: Target) -> bool:
         inner = merged_depth(spec)[-1]
         others = [*spec.batch, *merged_depth(spec)[:-1]]
         pairs = spec.b_column == 1 or (
-            inner.b == 1 and spec.b_column % 2 == 0 and all(x.b % 2 == 0 for x in others) and spec.b_offset % 2 == 0
+            inner.b == 1
+            and spec.b_column % 2 == 0
+            and all(x.b % 2 == 0 for x in others)
+            and spec.b_offset % 2 == 0
         )
     else:
         pairs = spec.b_width == matrix_tiles.COLUMNS
     inner = merged_depth(spec)[-1]
-    return matrix_tiles.has_tiles(target) and pairs and inner.a == 1 and inner.size > 0 and inner.size % 32 == 0
+    return (
+        matrix_tiles.has_tiles(target) and pairs and inner.a == 1 and inner.size > 0 and inner.size % 32 == 0
+    )
 
 
 def _matrix(spec: Contraction, target: Target) -> Tiling:
@@ -271,7 +276,9 @@ def _matrix(spec: Contraction, target: Target) -> Tiling:
     axis = len(spec.rows) - 1
     size = spec.rows[axis].size
     limit = matrix_tiles.ROWS
-    tile = max(1, min(size, min(range(limit // 2, limit + 1), key=lambda t: (_up(size, t) * (1 + (t > 16)), -t))))
+    tile = max(
+        1, min(size, min(range(limit // 2, limit + 1), key=lambda t: (_up(size, t) * (1 + (t > 16)), -t)))
+    )
     level, steps = _depth_block(spec, 2048, False)
     sizes = [a.size for a in merged_depth(spec)]
     if level == len(sizes) - 1:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from onegraph.kernels import matrix_tiles
 from onegraph.kernels.compile import compile_text, load
 from onegraph.kernels.contraction import (
     Axis,
@@ -24,7 +25,7 @@ from onegraph.kernels.contraction import (
     tasks,
 )
 from onegraph.kernels.target import describe, host, plain_target
-from onegraph.kernels.tiling import Tiling, candidates, tiling
+from onegraph.kernels.tiling import Tiling, candidates, supported, tiling
 
 _numbers = itertools.count()
 _PROTOTYPE = ctypes.CFUNCTYPE(
@@ -59,7 +60,7 @@ def shifted(spec: Contraction) -> tuple[Contraction, dict[str, int]]:
 
 def numbers(spec: Contraction, sizes: dict[str, int], seed: int = 0) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
-    dtype = {"float": np.float32, "double": np.float64}[spec.dtype]
+    dtype = {"float": np.float32, "double": np.float64, "bfloat16": np.float32}[spec.dtype]
     a, b = ((rng.random(sizes[w]) - 0.5).astype(dtype) for w in "ab")
     return [a, b, np.full(sizes["c"], np.nan, dtype)]
 
@@ -305,3 +306,75 @@ def test_pack_of_dependent_epilogue_order() -> None:
     spec = matmul(13, 18, 40)
     how = replace(tiling(spec, host()), depth_axis=0, k_block=7, pack_b=True)
     check(spec, [how], rolled=True)
+
+
+tiles = pytest.mark.skipif(
+    not (matrix_tiles.has_tiles(host()) and matrix_tiles.permit_tiles()),
+    reason="no matrix tiles on this processor",
+)
+
+
+def bits(x: np.ndarray) -> np.ndarray:
+    """The upper halves of float32 numbers."""
+    return (x.view(np.uint32) >> 16).astype(np.uint16)
+
+
+def check_bfloat16(spec: Contraction, hows: list[Tiling] | None = None) -> None:
+    spec, sizes = shifted(spec)
+    assert supported(spec, host())
+    a, b, c = numbers(spec, sizes)
+    a, b = ((x.view(np.uint32) & 0xFFFF0000).view(np.float32) for x in (a, b))
+    truth = expected(spec, a, b, c)
+    first = None
+    for how in hows or [tiling(spec, host())]:
+        run = build(spec, how)
+        count = tasks(spec, how)
+        for cuts in ((), tuple(range(1, min(count, 5)))):
+            out = run(bits(a), bits(b), c, cuts)
+            np.testing.assert_allclose(out, truth, rtol=0, atol=1e-6 * depth_size(spec), err_msg=str(how))
+            first = out if first is None else first
+            np.testing.assert_array_equal(out, first, err_msg=f"other bits: {how}, {cuts}")
+
+
+@tiles
+@pytest.mark.parametrize("shape", [(40, 50, 64), (7, 32, 32), (65, 100, 160), (1, 3, 96)])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_bfloat16_matmul(shape: tuple[int, int, int], transposed: bool) -> None:
+    spec = matmul(*shape, transpose_b=transposed, dtype="bfloat16")
+    base = tiling(spec, host())
+    hows = [
+        base,
+        replace(base, tile=min(17, shape[0]), k_block=32),
+        replace(base, tile=1, k_block=64, panels=1),
+    ]
+    check_bfloat16(spec, hows)
+
+
+@tiles
+def test_bfloat16_convolution() -> None:
+    spec = replace(convolution(2, 7, 64, 48, 3, 1, None), dtype="bfloat16")
+    base = tiling(spec, host())
+    check_bfloat16(
+        spec, [base, replace(base, depth_axis=0, k_block=1), replace(base, depth_axis=1, k_block=96)]
+    )
+    check_bfloat16(replace(convolution(1, 9, 32, 33, 5, 2, None), dtype="bfloat16"))
+
+
+@tiles
+def test_bfloat16_packed() -> None:
+    n, k = 80, 64
+    plain = matmul(33, n, k, dtype="bfloat16")
+    a, b, c = numbers(plain, {"a": 33 * k, "b": k * n, "c": 33 * n})
+    straight = build(plain, tiling(plain, host()))(bits(a), bits(b), c)
+    panels = np.zeros((3, k // 2, 32, 2), np.uint16)
+    for row, column in itertools.product(range(k), range(n)):
+        panels[column // 32, row // 2, column % 32, row % 2] = bits(b)[row * n + column]
+    spec = replace(plain, depth=(Axis(k, 1, 32),), b_panel=k * 32, b_width=32, b_padded=True)
+    np.testing.assert_array_equal(build(spec, tiling(spec, host()))(bits(a), panels, c), straight)
+
+
+def test_bfloat16_is_not_for_every_shape() -> None:
+    assert not supported(matmul(5, 5, 33, dtype="bfloat16"), host())
+    assert not supported(matmul(5, 5, 32, transpose_a=True, dtype="bfloat16"), host())
+    assert not supported(matmul(5, 5, 32, dtype="bfloat16"), plain_target())
+    assert supported(matmul(5, 5, 33), plain_target())
