@@ -81,6 +81,7 @@ def build_program(lowered: Lowered) -> Program:
             keep=launch.keep,
             label=launch.kernel.name,
             location=None if first is None or first.source is None else first.source[:2],
+            error=launch.error,
         )
     return Program(builder, outputs)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,7 @@ class Launch:
         nodes: what it computes, for explanations and for errors.
         in_place: pairs (written, read) that may share memory.
         keep: the inputs that the results depend on, if they are kept as long as the same inputs are given.
+        error: makes the exception for a run-time error; a general one by default.
     """
 
     reads: list[Place]
@@ -55,6 +56,7 @@ class Launch:
     nodes: Collection[Node] = ()
     in_place: list[tuple[Place, Place]] = field(default_factory=list)
     keep: frozenset[int] | None = None
+    error: Callable[[int, int, int], Exception] | None = None
 
 
 @dataclass

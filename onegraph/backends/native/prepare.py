@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from onegraph.backends.native.arrangement import Arrangement, row_major
 from onegraph.backends.native.reading import is_leaf, is_pointwise, is_reduction
-from onegraph.ir.dtype import bool_, float32, float64, int64
+from onegraph.ir.dtype import bfloat16, bool_, float16, float32, float64, int64
 from onegraph.ir.graph import Graph
 from onegraph.ir.node import Node, bundle
 from onegraph.ir.traverse import with_inputs
@@ -92,14 +92,21 @@ def prepare(graph: Graph, target: Target, arrangement: Arrangement) -> Prepared:
 
 
 def _host_nodes(prepared: Prepared, arrangement: Arrangement) -> None:
-    """What has no kernel: its inputs must be in row-major order."""
+    """What has a kernel of its own kind, or none: its inputs must be in row-major order."""
+    from onegraph.backends.native.special import KERNELS as kernels
+
     for node in prepared.graph.nodes():
         if node in prepared.whole or is_leaf(node) or is_pointwise(node) or is_reduction(node):
             continue
         if node.op == "item":
             prepared.whole[node] = node.inputs
-        else:
-            prepared.whole[node] = tuple([_row_major(i, arrangement) for i in node.inputs])
+            continue
+        operands: tuple[Node, ...] = node.inputs
+        kernel = kernels.get(node.op)
+        if kernel is not None:
+            operands = kernel.operands(node)
+            prepared.special[node] = kernel.emit
+        prepared.whole[node] = tuple([_row_major(i, arrangement) for i in operands])
 
 
 def _row_major(node: Node, arrangement: Arrangement) -> Node:
@@ -231,6 +238,16 @@ def _product(node: Node) -> Node:
     return OPS["sum"](OPS["mul"](left, right), dims=(len(node.shape) - 1,), keepdim=False)
 
 
+def _scatter(node: Node) -> Node:
+    """Updates of half precision are combined in float32 and rounded once."""
+    if node.dtype not in (float16, bfloat16) or node.attributes["mode"] == "set":
+        return node
+    base, *indices, updates = node.inputs
+    wide = [OPS["cast"](x, dtype=float32) for x in (base, updates)]
+    inputs = (wide[0], *indices, wide[1])
+    return OPS["cast"](Node("scatter", inputs, node.attributes, node.shape, float32, node.source), dtype=node.dtype)
+
+
 _REWRITES: dict[str, Callable[[Node], Node]] = {
     "barrier": _first_input,
     "with_gradient": _first_input,
@@ -245,6 +262,7 @@ _REWRITES: dict[str, Callable[[Node], Node]] = {
     "argmax": _arg,
     "argmin": _arg,
     "fold": _fold,
+    "scatter": _scatter,
     "matmul": _product,
     "conv": _product,
     "conv_input_gradient": _product,

@@ -1,0 +1,37 @@
+"""Ops with a kernel of their own kind, which loop nests cannot say: what they read, and what writes their kernel.
+
+Everything here reads and writes values in row-major order. Read next: `scatter.py`, `scans.py`, `sorting.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from onegraph.backends.native.scatter import emit_scatter, scatter_operands
+from onegraph.ir.node import Node
+
+if TYPE_CHECKING:
+    from onegraph.backends.native.fusion import Group
+    from onegraph.backends.native.lowering import Lowering
+
+
+class SpecialKernel(NamedTuple):
+    """How an op is lowered.
+
+    Attributes:
+        operands: the values that its kernel reads.
+        emit: adds its launch.
+    """
+
+    operands: Callable[[Node], tuple[Node, ...]]
+    emit: Callable[[Lowering, Group, set[Node]], None]
+
+
+def _inputs(node: Node) -> tuple[Node, ...]:
+    return node.inputs
+
+
+KERNELS: dict[str, SpecialKernel] = {
+    "scatter": SpecialKernel(scatter_operands, emit_scatter),
+}
