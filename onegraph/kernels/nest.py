@@ -13,6 +13,10 @@ from typing import Any
 from onegraph.ir.dtype import DType, int32, int64
 from onegraph.ops.index import Condition, Index, Var
 
+LONG_TRANSPOSE = 256
+"""Steps of a loop along vectors from which on transpositions are cut into squares."""
+SHORT_VECTOR = 16
+"""Steps of an outer loop along vectors below which it is merged with the one around it, whatever the addresses."""
 LONG_ROW = 64
 """Steps of an inner loop along vectors from which on it is not merged with the one around it."""
 
@@ -230,8 +234,40 @@ class Nest:
             if all(merges(o, a, b) for o in self.offsets()):
                 self._merge(self.outer, position)
             position -= 1
+        while self.vector in self.outer[1:] and self.outer[-1].size < SHORT_VECTOR:
+            self._merge(self.outer, len(self.outer) - 2)
         while self.vector in self.inner[1:] and self.inner[-1].size < LONG_ROW:
             self._merge(self.inner, len(self.inner) - 2)
+
+    def tile(self) -> None:
+        """Cut a transposition into squares: where some value lies along another loop than the vectors, and the loop
+        along vectors is so long that lines of that value leave the cache before their next element is used.
+        """
+        v = self.vector
+        if v is None or self.inner or v not in self.outer or v.size <= LONG_TRANSPOSE:
+            return
+        across = [s.offset for s in self.all_stores()] + [s.data[1] for s in self.statements if s.kind == "load"]
+        for offset in across:
+            if offset.stride(v) in (0, 1):
+                continue
+            along = next((u for u in self.outer if u is not v and offset.stride(u) == 1), None)
+            if along is None:
+                continue
+            high = next((n for n in range(16, 3, -1) if along.size % n == 0), 0)
+            wide = next((n for n in range(16, 65, 16) if v.size % n == 0), 0)
+            if high and wide:
+                self._cut_square(along, high, v, wide)
+            return
+
+    def _cut_square(self, along: Var, high: int, v: Var, wide: int) -> None:
+        rows, row = Var(f"{along.name}o", along.size // high), Var(f"{along.name}i", high)
+        runs, lane = Var(f"{v.name}o", v.size // wide), Var(f"{v.name}i", wide)
+        self.substitute(
+            {along: Index.of(rows) * high + Index.of(row), v: Index.of(runs) * wide + Index.of(lane)}
+        )
+        rest = [u for u in self.outer if u is not along and u is not v]
+        self.outer = [u for u in (*rest, rows, runs, row, lane) if u.size != 1]
+        self.vector = lane
 
     def _merge(self, loops: list[Var], position: int) -> None:
         a, b = loops[position], loops[position + 1]

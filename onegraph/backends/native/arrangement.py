@@ -80,6 +80,11 @@ class Arrangement:
             step *= shape[d] + halo[d][0] + halo[d][1]
         return Storage(tuple(strides), offset, step, halo if any(a or b for a, b in halo) else ())
 
+    def access_order(self, node: Node, position: Position) -> list[Var] | None:
+        """The loops in the order in which an access steps through memory; None where divisions are in the way."""
+        found = _variables_in_order([position[d] for d in self.order_of(node)])
+        return None if found is None else [v for v in found if v.size != 1]
+
     def loop_order(self, domain: Sequence[Var], reads: Sequence[Access]) -> list[Var]:
         """The loops of a domain, outermost first, in the order in which the largest value that is read lies in memory."""
         best: tuple[int, int] = (0, 0)

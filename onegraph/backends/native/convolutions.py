@@ -224,6 +224,5 @@ def _weight_gradient(c: Contractions, node: Node, g: Geometry) -> None:
     else:
         product = Product(at_x, at_dy, [group], [*taps, channel], column, depth, result)
         rank = len(node.shape)
-        if node not in c.prepared.graph.outputs:
-            c.arrangement.order[node] = (*range(2, rank), 1, 0)
+        c.arrangement.order[node] = (*range(2, rank), 1, 0)
     c.add(node, [product])

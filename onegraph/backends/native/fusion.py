@@ -326,7 +326,7 @@ class Fusion:
                 images = [_variable(mapping[v]) for v in consumer.domain if v.size != 1]
                 if None in images or producer.kind == "special":
                     return False
-            if producer.size() == 0:
+            if producer.size() == 0 or (producer.kind == "special" and not self._along(producer, consumer, mapping)):
                 return False
             return self._absorb(producer, consumer, mapping, False)
         kept = {v for v in producer.kept if v.size != 1}
@@ -347,6 +347,26 @@ class Fusion:
         if reads_reduced and not self._rows_fit(producer):
             return False
         return self._absorb(producer, consumer, mapping, False, more_stages=reads_reduced)
+
+    def _along(self, producer: Group, consumer: Group, mapping: dict[Var, Index]) -> bool:
+        """Whether what follows a product steps through memory along the same loop as the product's columns."""
+        assert producer.root is not None
+        if producer.size() <= 4096:
+            return True
+        column = self._innermost(producer.root, producer.members[producer.root])
+        touched = [(a.node, a.position) for a in consumer.reads if a.position is not None and a.node not in producer.members]
+        touched += list(consumer.members.items())
+        for node, position in touched:
+            if prod(shape_of(node)) > 4096 and self._innermost(node, _moved(position, mapping)) is not column:
+                return False
+        return True
+
+    def _innermost(self, node: Node, position: Position) -> Var | None:
+        """The loop along which neighbours in memory are read."""
+        for d in reversed(self.arrangement.order_of(node)):
+            if position[d].terms:
+                return _variable(position[d])
+        return None
 
     def _rows_fit(self, group: Group) -> bool:
         """Whether several passes over each row stay in the cache, and there are rows enough for the threads."""

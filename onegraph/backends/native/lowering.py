@@ -120,6 +120,7 @@ class Lowering:
         pieces = 1
         if not any(v.size == 0 for v in group.reduced):
             nest.collapse()
+            nest.tile()
             pieces = cut_reduction(nest, self.target)
         if pieces == 1:
             self._launch(nest, writer.writer, group_name(group), group)

@@ -142,7 +142,8 @@ class GroupWriter:
         self.group = group
         self.stored = stored
         self.storage_of = storage_of
-        self.order = loops_of(group, arrangement)
+        self.arrangement = arrangement
+        self.order = [v for v in arrangement.loop_order(group.domain, group.reads) if v.size != 1]
         self.nest = Nest()
         self.writer = Writer(self.nest, self._outside, place_of)
         self.stage: list[int] = []
@@ -168,9 +169,10 @@ class GroupWriter:
     def place_loops(self) -> None:
         """Outer and inner loops, and which runs along vectors."""
         group, nest = self.group, self.nest
+        last = self._vote() if not group.reduced else None
         nest.outer = [v for v in self.order if v not in group.reduced]
         nest.inner = [v for v in self.order if v in group.reduced]
-        nest.vector = choose_vector(nest, self.order)
+        nest.vector = last or choose_vector(nest, self.order)
         if nest.vector in nest.outer:
             nest.outer.remove(nest.vector)
             nest.outer.append(nest.vector)
@@ -178,6 +180,24 @@ class GroupWriter:
             nest.inner.remove(nest.vector)
             nest.inner.append(nest.vector)
         self.kept = list(nest.outer)
+
+    def _vote(self) -> Var | None:
+        """The order of the loops, and the loop along vectors, that suit most of what is read and written."""
+        orders: dict[tuple[Var, ...], float] = {}
+        along: dict[Var, float] = {}
+        read = [(a.node, a.position, 1.0) for a in self.group.reads if a.position is not None]
+        written = [(n, self.group.members[n], 1.1) for n in self.group.members if n in self.stored]
+        for node, position, weight in [*read, *written]:
+            found = self.arrangement.access_order(node, position)
+            if found is None or not found:
+                continue
+            own, weight = weight, weight * prod(v.size for v in found)
+            if set(found) == set(self.order):
+                orders[tuple(found)] = orders.get(tuple(found), 0.0) + weight / (own * own)
+            along[found[-1]] = along.get(found[-1], 0.0) + weight
+        if orders:
+            self.order = list(max(orders, key=lambda o: orders[o]))
+        return max(along, key=lambda v: along[v]) if along else None
 
     def stage_of(self, number: int) -> int:
         """In which phase a statement can be computed: after the reductions that it depends on."""
@@ -237,12 +257,6 @@ class GroupWriter:
             users = [q for q, r in enumerate(roots) if r and number in nest.needed(r, [*reductions, *nest.spills])]
             if len(users) > 1:
                 nest.spills[number] = self.writer.add_buffer(None, nest.statements[number].dtype)
-
-
-def loops_of(group: Group, arrangement: Arrangement) -> list[Var]:
-    """The loops with more than one step, outermost first."""
-    order = arrangement.loop_order(group.domain, group.reads)
-    return [v for v in order if v.size != 1]
 
 
 def choose_vector(nest: Nest, order: Sequence[Var]) -> Var | None:
