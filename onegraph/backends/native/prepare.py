@@ -6,6 +6,7 @@ in float32. What remains and has no kernel is computed by Python (`host`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import product
@@ -76,9 +77,12 @@ def prepare(graph: Graph, target: Target, arrangement: Arrangement) -> Prepared:
     from onegraph.backends.native.contractions import Contractions
 
     new: dict[Node, Node] = {}
+    used = Counter(i for node in graph.nodes() for i in node.inputs) + Counter(graph.outputs)
     for node in graph.nodes():
         made = with_inputs(node, tuple([new[i] for i in node.inputs]))
         rule = _REWRITES.get(node.op)
+        if made.op == "permute" and made.inputs[0].op == "matmul" and used[node.inputs[0]] == 1:
+            rule = _transposed
         new[node] = made if rule is None else rule(made)
     for node in graph.inputs:
         new.setdefault(node, node)
@@ -201,6 +205,8 @@ def _arg(node: Node) -> Node:
 def _fold(node: Node) -> Node:
     """Every tap of the windows, put back at its places; added in the order of the taps."""
     a = node.attributes
+    if a["sizes"] == a["strides"] and set(a["dilations"]) <= {1}:
+        return _side_by_side(node)
     taps = list(product(*map(range, a["sizes"])))
     if len(taps) > MOST_TAPS or node.dtype not in (float32, float64, int64):
         return node
@@ -221,6 +227,23 @@ def _fold(node: Node) -> Node:
     return total
 
 
+def _side_by_side(node: Node) -> Node:
+    """Windows that do not overlap are only moved to their places."""
+    g, a, lead = node.inputs[0], node.attributes, len(node.shape)
+    order, shape, padding = [], list(node.shape), [(0, 0, 0)] * lead
+    for d in range(lead):
+        order.append(d)
+        if d in a["dims"]:
+            number = a["dims"].index(d)
+            order.append(lead + number)
+            shape[d] = g.shape[d] * a["sizes"][number]
+            padding[d] = (0, int(node.shape[d]) - int(shape[d]), 0)
+    moved = OPS["reshape"](OPS["permute"](g, dims=tuple(order)), shape=tuple(shape))
+    if tuple(shape) != node.shape:
+        moved = OPS["pad"](moved, constant(0, g.dtype), padding=tuple(padding))
+    return OPS["add"](moved, constant(0, g.dtype)) if g.dtype.kind == "float" else moved  # as a sum, -0.0 is 0.0
+
+
 def _product(node: Node) -> Node:
     """Products of numbers that the micro-kernel does not know."""
     dtype = node.dtype
@@ -236,6 +259,16 @@ def _product(node: Node) -> Node:
     left = OPS["reshape"](a, shape=(*a.shape, 1))
     right = OPS["reshape"](b, shape=(*b.shape[:-2], 1, *b.shape[-2:]))
     return OPS["sum"](OPS["mul"](left, right), dims=(len(node.shape) - 1,), keepdim=False)
+
+
+def _transposed(node: Node) -> Node:
+    """A product that is only needed transposed is computed so: then what follows can follow in its kernel."""
+    dims, (a, b) = node.attributes["dims"], node.inputs[0].inputs
+    last = len(dims) - 1
+    if dims != (*range(last - 1), last, last - 1):
+        return node
+    swapped = [OPS["permute"](x, dims=(*range(len(x.shape) - 2), len(x.shape) - 1, len(x.shape) - 2)) for x in (b, a)]
+    return OPS["matmul"](*swapped)
 
 
 def _scatter(node: Node) -> Node:
