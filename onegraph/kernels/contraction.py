@@ -50,8 +50,8 @@ class Contraction:
         b_width: columns in a packed panel; the tiling must have as many.
         b_padded: the last panel is filled up, so that reading all of its columns is safe.
         dtype: "float", "double" or "bfloat16": of A and B. Sums of bfloat16 are float32. It needs a processor with
-            matrix tiles, depth whose innermost (merged) axis is contiguous in A and a multiple of 32, and B either not
-            packed or in panels of 32 columns where (k, column) and (k + 1, column) are neighbours.
+            matrix tiles; B may be packed only where the innermost axis of the (merged) depth is contiguous in A and a
+            multiple of 32, in panels of 32 columns where (k, column) and (k + 1, column) are neighbours.
     """
 
     rows: tuple[Axis, ...]
@@ -216,6 +216,8 @@ class _Layout:
         self.blocks = max(1, outer * -(-axis.size // self.steps))
         self.cuts = max(1, -(-axis.size // self.steps))
         self.depth = self.steps * inner
+        if tiling.matrix:
+            self.depth = -(-self.depth // matrix_tiles.DEPTH) * matrix_tiles.DEPTH
         self.height = tiling.tile * inner_rows(spec, tiling.row_axis)
         self.sums = self.height * tiling.columns
         tiles = min(row_tiles(spec, tiling), tiling.region * tiling.tiles)
@@ -227,7 +229,11 @@ class _Layout:
         self.b = _align(
             self.a + (self.height * self.depth * block + 2 * tiling.lanes if tiling.pack_a else 0)
         )
-        self.end = _align(self.b + (tiling.columns * self.depth * tiling.panels + 64 if tiling.pack_b else 0))
+        self.rows = _align(
+            self.b + (tiling.columns * self.depth * tiling.panels + 64 if tiling.pack_b else 0)
+        )
+        both = tiling.matrix and tiling.pack_a
+        self.end = self.rows + (self.depth * matrix_tiles.COLUMNS if both else 0)
 
 
 def _align(elements: int) -> int:
@@ -284,6 +290,8 @@ class _Block:
     """Strides in A and B: those in memory, and those in packed copies."""
     is_first: Value
     is_last: Value
+    total: Value
+    """How many k there are."""
     nest: list[DepthLoop] = field(default_factory=list)
 
 
@@ -381,7 +389,8 @@ class _Loops:
                 loops.append(DepthLoop(steps, x.a, x.b))
                 packed.append(DepthLoop(steps, step * layout.height, step * self.tiling.columns))
                 step *= x.size
-            self._block(region, _Block(a, b, loops[::-1], packed[::-1], is_first, is_last))
+            total = f.as_value(f.mul(count, math.prod(x.size for x in depth[level + 1 :])))
+            self._block(region, _Block(a, b, loops[::-1], packed[::-1], is_first, is_last, total))
 
         f.loop(0, layout.blocks, 1, over_depth)
 
@@ -390,7 +399,10 @@ class _Loops:
         a_loops = block.packed_loops if tiling.pack_a else block.loops
         b_loops = block.packed_loops if tiling.pack_b else block.loops
         block.nest = [DepthLoop(x.count, x.a, y.b) for x, y in zip(a_loops, b_loops, strict=True)]
-        block.nest = block.nest if tiling.matrix else join(block.nest)
+        if tiling.matrix and tiling.pack_a:
+            block.nest = [DepthLoop(self._whole_steps(block), 1, tiling.columns)]
+        elif not tiling.matrix:
+            block.nest = join(block.nest)
         if tiling.pack_b:
             self._pack_panels(region, block)
 
@@ -448,6 +460,10 @@ class _Loops:
             def some(valid: Value | None) -> None:
                 if not tiling.matrix:
                     pack(f, self.element, lanes, join(loops), source, target, offsets, valid)
+                elif tiling.pack_a:
+                    rows = self._copy_rows(block, loops, source, offsets, valid)
+                    whole = [DepthLoop(self._whole_steps(block), tiling.columns, tiling.columns)]
+                    matrix_tiles.pack_pairs(f, whole, rows, target, tiling.columns, None)
                 elif self.spec.b_column == 1:
                     matrix_tiles.pack_pairs(f, loops, source, target, tiling.columns, valid)
                 else:  # pairs of k are neighbours already: they are copied as one number
@@ -466,20 +482,38 @@ class _Loops:
 
     def _pack_rows(self, block: _Block, begin: Value, end: Value) -> None:
         f, tiling, layout = self.f, self.tiling, self.layout
-        loops = join(
-            [DepthLoop(x.count, x.a, y.a) for x, y in zip(block.loops, block.packed_loops, strict=True)]
-        )
+        strides = [x.b if tiling.matrix else x.a for x in block.packed_loops]
+        loops = join([DepthLoop(x.count, x.a, y) for x, y in zip(block.loops, strides, strict=True)])
 
         def one(tile: Value, _: list[Value]) -> None:
             target = self._packed(layout.a, f.mul(f.sub(tile, begin), layout.depth * layout.height))
 
             def some(steps: int) -> None:
                 source = f.element(block.a, self.operand, self._row_offset(tile))
-                pack(f, self.element, tiling.lanes, loops, source, target, self._offsets(steps))
+                if not tiling.matrix:
+                    pack(f, self.element, tiling.lanes, loops, source, target, self._offsets(steps))
+                    return
+                rows = self._copy_rows(block, loops, source, self._offsets(steps), None)
+                whole, height = self._whole_steps(block), steps * self.inner
+                matrix_tiles.transpose_rows(f, rows, target, height, layout.depth, whole)
 
             self._either(tile, some)
 
         f.loop(begin, end, 1, one)
+
+    def _whole_steps(self, block: _Block) -> Value:
+        """The k of a block, filled up to whole steps of the matrix tiles."""
+        return self.f.integer("and", self.f.add(block.total, matrix_tiles.DEPTH - 1), -matrix_tiles.DEPTH)
+
+    def _copy_rows(
+        self, block: _Block, loops: list[DepthLoop], source: Value, offsets: list[int], valid: Value | None
+    ) -> Value:
+        """Up to 32 rows or columns of bfloat16 as [k][32] in scratch memory, with zeros up to a whole step."""
+        f = self.f
+        rows = self._packed(self.layout.rows, f.as_value(0))
+        pack(f, self.operand, self.tiling.lanes, join(loops), source, rows, offsets, valid)
+        matrix_tiles.zero_rows(f, rows, block.total, self._whole_steps(block))
+        return rows
 
     # ---------------------------------------------------------- row blocks
 
@@ -585,7 +619,7 @@ class _Loops:
             )
         else:
             matrix_tiles.zero_sums(f, steps)
-        stride = self.spec.rows[tiling.row_axis].a
+        stride = self.layout.depth if tiling.pack_a else self.spec.rows[tiling.row_axis].a
         matrix_tiles.multiply_tiles(f, block.nest, rows, source, stride, tiling.columns, steps)
         if self.layout.blocks > 1:
             finished = f.select(block.is_last, finished, partial)

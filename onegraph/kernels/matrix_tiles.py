@@ -13,7 +13,7 @@ import platform
 from collections.abc import Sequence
 
 from onegraph.kernels.llvm import Function, Number, Value
-from onegraph.kernels.micro_kernel import DepthLoop
+from onegraph.kernels.micro_kernel import DepthLoop, transpose
 from onegraph.kernels.target import Target
 
 ROWS = 32
@@ -150,3 +150,31 @@ def pack_pairs(
             f.store(f.shuffle(rows[0], rows[1], order), f.element(to, "i16", 2 * j))
 
     f.loop(0, loop.count, 1 if rest else 2, body)
+
+
+def zero_rows(f: Function, memory: Value, start: Value, stop: Value) -> None:
+    """Rows of 32 elements, start <= row < stop, become 0: the products beyond the depth must not count."""
+
+    def one(row: Value, _: list[Value]) -> None:
+        zeros = f.constant(f"<{COLUMNS} x i16>", 0)
+        f.store(zeros, f.element(memory, "i16", f.mul(row, COLUMNS)))
+
+    f.loop(start, stop, 1, one)
+
+
+def transpose_rows(f: Function, source: Value, target: Value, height: int, length: int, count: Value) -> None:
+    """From [k][32 rows] to [row][k], rows `length` apart; the count of k is a multiple of 32."""
+    order = [i // 2 + (i % 2) * _HALF for i in range(2 * _HALF)]
+
+    def block(k: Value, _: list[Value]) -> None:
+        for start in range(0, height, _HALF):
+            pairs = []
+            for pair in range(_HALF):
+                place = f.element(source, "i16", f.add(f.mul(f.add(k, 2 * pair), COLUMNS), start))
+                one = f.load(f"<{_HALF} x i16>", place)
+                two = f.load(f"<{_HALF} x i16>", f.element(place, "i16", COLUMNS))
+                pairs.append(f.convert("bitcast", f.shuffle(one, two, order), f"<{_HALF} x i32>"))
+            for i, row in enumerate(transpose(f, pairs)[: height - start]):
+                f.store(row, f.element(target, "i16", f.add(k, (start + i) * length)), align=2)
+
+    f.loop(0, count, DEPTH, block)

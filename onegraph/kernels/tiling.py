@@ -37,7 +37,8 @@ class Tiling:
         pack_a, pack_b: copy blocks of A, of B to scratch memory first.
         fma: use multiply-add instructions.
         masks: the processor has masked loads and stores.
-        matrix: multiply with matrix tiles (bfloat16).
+        matrix: multiply with matrix tiles (bfloat16). They add 32 k at a time, so blocks of the depth have multiples of 32
+            k, except where the depth ends; then the bits are the same for all tilings.
     """
 
     lanes: int
@@ -248,25 +249,28 @@ def _tasks(spec: Contraction, target: Target, made: Tiling, blocked: int) -> Til
 
 def supported(spec: Contraction, target: Target) -> bool:
     """Whether there is a kernel for it: always, except that bfloat16 has conditions (see `Contraction.dtype`)."""
-    from onegraph.kernels.contraction import merged_depth
+    from onegraph.kernels.contraction import depth_size, scratch_bytes
 
     if spec.dtype != "bfloat16":
         return True
-    if spec.b_panel is None:
-        inner = merged_depth(spec)[-1]
-        others = [*spec.batch, *merged_depth(spec)[:-1]]
-        pairs = spec.b_column == 1 or (
-            inner.b == 1
-            and spec.b_column % 2 == 0
-            and all(x.b % 2 == 0 for x in others)
-            and spec.b_offset % 2 == 0
-        )
-    else:
-        pairs = spec.b_width == matrix_tiles.COLUMNS
-    inner = merged_depth(spec)[-1]
-    return (
-        matrix_tiles.has_tiles(target) and pairs and inner.a == 1 and inner.size > 0 and inner.size % 32 == 0
-    )
+    if not matrix_tiles.has_tiles(target) or depth_size(spec) == 0:
+        return False
+    if spec.b_panel is not None:
+        return spec.b_width == matrix_tiles.COLUMNS and _is_direct(spec)
+    return scratch_bytes(spec, _matrix(spec, target)) <= 4 * _PARTIAL_BYTES
+
+
+def _is_direct(spec: Contraction) -> bool:
+    """Whether matrix tiles can be loaded from A as it is, and pairs of k from B by whole vectors."""
+    from onegraph.kernels.contraction import merged_depth
+
+    *others, inner = merged_depth(spec)
+    if inner.a != 1 or inner.size % matrix_tiles.DEPTH:
+        return False
+    if spec.b_panel is not None or spec.b_column == 1:
+        return True
+    strides = [spec.b_column, spec.b_offset, *(axis.b for axis in (*spec.batch, *others))]
+    return inner.b == 1 and all(stride % 2 == 0 for stride in strides)
 
 
 def _matrix(spec: Contraction, target: Target) -> Tiling:
@@ -279,14 +283,18 @@ def _matrix(spec: Contraction, target: Target) -> Tiling:
     tile = max(
         1, min(size, min(range(limit // 2, limit + 1), key=lambda t: (_up(size, t) * (1 + (t > 16)), -t)))
     )
-    level, steps = _depth_block(spec, 2048, False)
+    direct = _is_direct(spec)
+    level, steps = _depth_block(spec, 2048 if direct else 1024, False)
     sizes = [a.size for a in merged_depth(spec)]
-    if level == len(sizes) - 1:
-        steps = min(sizes[level], _up(steps, matrix_tiles.DEPTH) * matrix_tiles.DEPTH)
+    if not direct and level and math.prod(sizes[level:]) % matrix_tiles.DEPTH:
+        level, steps = 0, max(1, 1024 // math.prod(sizes[1:]))
+    if not direct or level == len(sizes) - 1:
+        even = matrix_tiles.DEPTH // math.gcd(matrix_tiles.DEPTH, math.prod(sizes[level + 1 :]))
+        steps = min(sizes[level], _up(steps, even) * even)
     blocked = steps * math.prod(sizes[level + 1 :])
     all_panels = max(1, _up(spec.columns, matrix_tiles.COLUMNS))
     panels = max(1, min(all_panels, target.l2_bytes // 2 // max(1, blocked * matrix_tiles.COLUMNS * 2)))
     panels = _up(all_panels, _up(all_panels, panels))
     packed = spec.b_panel is None
-    made = Tiling(16, 2, axis, tile, level, steps, panels, 1, 1, 1, 1, False, packed, True, True, True)
+    made = Tiling(16, 2, axis, tile, level, steps, panels, 1, 1, 1, 1, not direct, packed, True, True, True)
     return _tasks(spec, target, made, blocked // 2)

@@ -227,16 +227,19 @@ def test_tiles_over_two_axes() -> None:
     check(spec, hows)
 
 
-def test_weight_gradient() -> None:
-    n, size, ic, oc, kernel = 2, 6, 3, 10, 3
-    padded = size + 2
+def weight_gradient(n: int, size: int, ic: int, oc: int, kernel: int) -> Contraction:
+    padded = size + 2 * (kernel // 2)
     rows = (Axis(kernel, padded * ic, c=kernel * ic * oc), Axis(kernel, ic, c=ic * oc), Axis(ic, 1, c=oc))
     depth = (
         Axis(n, padded * padded * ic, size * size * oc),
         Axis(size, padded * ic, size * oc),
         Axis(size, ic, oc),
     )
-    spec = Contraction(rows, oc, depth)
+    return Contraction(rows, oc, depth)
+
+
+def test_weight_gradient() -> None:
+    spec = weight_gradient(2, 6, 3, 10, 3)
     check(spec, variations(spec))
     merged = merge(spec)
     assert len(merged.rows) == 2
@@ -373,8 +376,28 @@ def test_bfloat16_packed() -> None:
     np.testing.assert_array_equal(build(spec, tiling(spec, host()))(bits(a), panels, c), straight)
 
 
+@tiles
+@pytest.mark.parametrize("shape", [(40, 50, 33), (7, 33, 100), (65, 31, 7), (3, 3, 1), (20, 40, 64)])
+@pytest.mark.parametrize("transposed", [(True, False), (False, False), (True, True)])
+def test_bfloat16_packs_what_does_not_fit(shape: tuple[int, int, int], transposed: tuple[bool, bool]) -> None:
+    spec = matmul(*shape, transpose_a=transposed[0], transpose_b=transposed[1], dtype="bfloat16")
+    base = tiling(spec, host())
+    check_bfloat16(
+        spec,
+        [base, replace(base, tile=min(19, shape[0]), k_block=min(32, shape[2]))][: 2 if shape[2] % 2 else 1],
+    )
+
+
+@tiles
+def test_bfloat16_weight_gradient() -> None:
+    spec = replace(weight_gradient(9, 6, 20, 40, 3), dtype="bfloat16")
+    base = tiling(merge(spec), host())
+    check_bfloat16(merge(spec), [base, replace(base, depth_axis=0, k_block=8, block=1, panels=1)])
+    check_bfloat16(merge(replace(weight_gradient(3, 7, 20, 40, 3), dtype="bfloat16")))
+    check_bfloat16(replace(convolution(1, 9, 3, 33, 5, 2, None), dtype="bfloat16"))
+
+
 def test_bfloat16_is_not_for_every_shape() -> None:
-    assert not supported(matmul(5, 5, 33, dtype="bfloat16"), host())
-    assert not supported(matmul(5, 5, 32, transpose_a=True, dtype="bfloat16"), host())
+    assert not supported(replace(convolution(2, 7, 5, 64, 3, 1, 32), dtype="bfloat16"), host())
     assert not supported(matmul(5, 5, 32, dtype="bfloat16"), plain_target())
     assert supported(matmul(5, 5, 33), plain_target())
