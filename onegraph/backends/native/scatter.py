@@ -17,7 +17,7 @@ from onegraph.errors import OutOfRangeError
 from onegraph.ir.dtype import DType
 from onegraph.ir.node import Node
 from onegraph.kernels.kernel import BAD_INDEX, Kernel
-from onegraph.kernels.llvm import Function, Module, Value, vector_type
+from onegraph.kernels.llvm import Module, Value, vector_type
 from onegraph.kernels.nest_code import ENTRY_ARGUMENTS
 from onegraph.kernels.scalar import Code, memory_type
 from onegraph.kernels.target import Target

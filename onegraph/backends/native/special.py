@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from onegraph.backends.native.scans import emit_scan
 from onegraph.backends.native.scatter import emit_scatter, scatter_operands
+from onegraph.backends.native.sorting import emit_sort
 from onegraph.ir.node import Node
 
 if TYPE_CHECKING:
@@ -34,4 +36,8 @@ def _inputs(node: Node) -> tuple[Node, ...]:
 
 KERNELS: dict[str, SpecialKernel] = {
     "scatter": SpecialKernel(scatter_operands, emit_scatter),
+    "cumsum": SpecialKernel(_inputs, emit_scan),
+    "cumprod": SpecialKernel(_inputs, emit_scan),
+    "cummax": SpecialKernel(_inputs, emit_scan),
+    "argsort": SpecialKernel(_inputs, emit_sort),
 }

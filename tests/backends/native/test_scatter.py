@@ -4,40 +4,15 @@ import numpy as np
 import pytest
 
 from onegraph.backends.contract import Buffer
-from onegraph.backends.native.backend import NativeBackend
 from onegraph.config import using
 from onegraph.errors import OutOfRangeError
 from onegraph.ir import Graph, input_node
-from onegraph.ir.dtype import ALL, bfloat16, bool_, float16, float32, int32, int64
-from onegraph.ops.evaluate import run_graph, to_stored
+from onegraph.ir.dtype import ALL, bfloat16, float16, float32, int32, int64
+from onegraph.ops.evaluate import run_graph
 from onegraph.ops.gathering import scatter_add
 from onegraph.ops.indexing import MODES, SCATTER
 from onegraph.ops.movement import full
-
-BACKEND = NativeBackend()
-
-
-def values(shape, dtype, seed=0):
-    random = np.random.default_rng(seed)
-    if dtype is bool_:
-        return random.random(shape) < 0.5
-    if dtype.kind != "float":
-        return random.integers(0 if dtype.kind == "uint" else -60, 60, shape).astype(dtype.numpy)
-    found = random.standard_normal(shape).astype(np.float32)
-    if found.size > 3:
-        found.flat[::7] = np.nan
-    return to_stored(found, dtype)
-
-
-def check(graph, arrays, threads=(1, 2, 3)):
-    expected = run_graph(graph, arrays)
-    program = BACKEND.compile(graph)
-    assert not any(launch.host for launch in program.lowered.launches)
-    for n in threads:
-        with using(threads=n):
-            found = program.run([BACKEND.copy_in(a, i.dtype) for a, i in zip(arrays, graph.inputs, strict=True)])
-        for buffer, want in zip(found, expected, strict=True):
-            np.testing.assert_array_equal(buffer.array, want)
+from tests.backends.native.comparison import BACKEND, check, values
 
 
 def scatter_graph(base, index_arrays, dim, mode, dtype):

@@ -1,0 +1,51 @@
+"""Running sums, products and maxima give the bits of the reference."""
+
+import numpy as np
+import pytest
+
+from onegraph.config import using
+from onegraph.ir import Graph, input_node
+from onegraph.ir.dtype import ALL, bool_, float16, float32, int32
+from onegraph.ops.record import OPS
+from tests.backends.native.comparison import check, values
+
+
+def scan_graph(op, shape, dtype, dim, reverse=False):
+    x = input_node(shape, dtype)
+    return Graph([x], [OPS[op](x, dim=dim, reverse=reverse)])
+
+
+@pytest.mark.parametrize("op", ["cumsum", "cumprod", "cummax"])
+@pytest.mark.parametrize("dtype", ALL, ids=lambda d: d.name)
+def test_ops_and_dtypes(op, dtype):
+    if dtype is bool_ and op != "cummax":
+        pytest.skip("bools are not added")
+    for dim, reverse in ((0, False), (1, True), (2, False)):
+        check(scan_graph(op, (3, 5, 23), dtype, dim, reverse), [values((3, 5, 23), dtype)], (2,))
+
+
+@pytest.mark.parametrize(
+    ("shape", "dim"),
+    [((1,), 0), ((1000,), 0), ((0, 3), 0), ((3, 0), 0), ((17, 1), 0), ((1, 17), 1), ((65, 129), 0), ((65, 129), 1),
+     ((4, 33, 16), 1), ((33, 9, 3), 1), ((8, 7, 64), 1), ((9, 700), 1)],
+)  # fmt: skip
+@pytest.mark.parametrize("reverse", [False, True])
+def test_shapes_and_threads(shape, dim, reverse):
+    for op, dtype in (("cumsum", float32), ("cummax", float32), ("cumprod", int32)):
+        check(scan_graph(op, shape, dtype, dim, reverse), [values(shape, dtype)])
+
+
+def test_rounding_once_and_the_sign_of_zero():
+    x = np.full((1, 3000), 0.1, np.float16)
+    x[0, 0] = -0.0
+    graph = scan_graph("cumsum", x.shape, float16, 1)
+    check(graph, [x])
+    zeros = np.full((2, 40), -0.0, np.float32)
+    graph = scan_graph("cumsum", zeros.shape, float32, 0)
+    check(graph, [zeros])
+
+
+def test_accesses_stay_inside():
+    with using(guard_pages=True):
+        for shape, dim in (((5, 37), 0), ((37, 5), 1)):
+            check(scan_graph("cumsum", shape, float32, dim), [values(shape, float32)], (1,))
