@@ -31,9 +31,7 @@ from onegraph.kernels.contraction import (
 from onegraph.kernels.target import host
 from onegraph.kernels.tiling import Tiling, candidates, tiling
 
-_PROTOTYPE = ctypes.CFUNCTYPE(
-    None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p
-)
+_PROTOTYPE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
 _numbers = itertools.count()
 _pool = ThreadPoolExecutor(1)
 
@@ -92,9 +90,7 @@ class Kernel:
         other.result()
 
 
-def best(
-    rivals: dict[str, Callable[[], object]], clock: Callable[[], float], seconds: float = 0.6
-) -> dict[str, float]:
+def best(rivals: dict[str, Callable[[], object]], clock: Callable[[], float], seconds: float = 0.6) -> dict[str, float]:
     """The shortest time of each, taking turns; short ones run several times in a turn."""
     times: dict[str, float] = {}
     repeats: dict[str, int] = {}
@@ -118,9 +114,7 @@ def best(
 def _matmul(m: int, n: int, k: int, ta: bool = False, tb: bool = False, batch: int = 1) -> Case:
     spec = matmul(m, n, k, transpose_a=ta, transpose_b=tb)
     if batch > 1:
-        spec = Contraction(
-            spec.rows, n, spec.depth, (Axis(batch, m * k, k * n, m * n),), b_column=spec.b_column
-        )
+        spec = Contraction(spec.rows, n, spec.depth, (Axis(batch, m * k, k * n, m * n),), b_column=spec.b_column)
 
     def rival() -> Callable[[], object]:
         import torch
@@ -132,9 +126,7 @@ def _matmul(m: int, n: int, k: int, ta: bool = False, tb: bool = False, batch: i
             a, b = a[0], b[0]
         return lambda: a @ b
 
-    name = f"matmul {'T' if ta else ''}{m}x{k} @ {'T' if tb else ''}{k}x{n}" + (
-        f" x{batch}" if batch > 1 else ""
-    )
+    name = f"matmul {'T' if ta else ''}{m}x{k} @ {'T' if tb else ''}{k}x{n}" + (f" x{batch}" if batch > 1 else "")
     return Case(name, spec, (batch * m * k, batch * k * n, batch * m * n), rival)
 
 
@@ -186,14 +178,10 @@ def _input_gradient(n: int, size: int, ic: int, oc: int, kernel: int, stride: in
         shape = (n, ic, size, size)
         return lambda: torch.nn.grad.conv2d_input(shape, w, g, padding=pad)
 
-    return Case(
-        f"conv input gradient {kernel}x{kernel} {ic}->{oc} at {size} x{n}", case.spec, case.sizes, rival
-    )
+    return Case(f"conv input gradient {kernel}x{kernel} {ic}->{oc} at {size} x{n}", case.spec, case.sizes, rival)
 
 
-def _weight_gradient(
-    n: int, size: int, ic: int, oc: int, kernel: int, stride: int, pad: int | None = None
-) -> Case:
+def _weight_gradient(n: int, size: int, ic: int, oc: int, kernel: int, stride: int, pad: int | None = None) -> Case:
     pad = kernel // 2 if pad is None else pad
     padded = size + 2 * pad
     out = (padded - kernel) // stride + 1
@@ -294,10 +282,10 @@ def main(arguments: list[str]) -> None:
             times = best(rivals, time.perf_counter if two else time.thread_time)
             rates = "  ".join(f"{name} {case.flops / t / 1e9:6.1f}" for name, t in times.items())
             ratio = f"  x{times['torch'] / times['onegraph']:.2f}" if "torch" in times else ""
-            sizes = (
-                f"{how.tile}(axis {how.row_axis})x{how.vectors}x{how.lanes} k{how.depth_axis}:{how.k_block}"
+            sizes = f"{how.tile}(axis {how.row_axis})x{how.vectors}x{how.lanes} k{how.depth_axis}:{how.k_block}"
+            sizes += (
+                f" panels {how.panels} tiles {how.tiles} block {how.block} region {how.region} tasks {kernel.count}"
             )
-            sizes += f" panels {how.panels} tiles {how.tiles} block {how.block} region {how.region} tasks {kernel.count}"
             sizes += f"{' A' if how.pack_a else ''}{' B' if how.pack_b else ''} {kernel.compile_seconds * 1e3:.0f} ms"
             print(f"{case.name:48} {rates}{ratio}  [{sizes}]", flush=True)
 

@@ -71,9 +71,7 @@ def move_sums(f: Function, height: int, memory: Value, load: bool) -> None:
     """Sums from or to memory: rows of 32 float32."""
     for tile in range(4 if height > _HALF else 2):
         place = f.element(memory, "float", tile // 2 * _HALF * COLUMNS + tile % 2 * _HALF)
-        _operation(
-            f, "tileloadd64" if load else "tilestored64", f"i8 {tile}", repr(place), f"i64 {4 * COLUMNS}"
-        )
+        _operation(f, "tileloadd64" if load else "tilestored64", f"i8 {tile}", repr(place), f"i64 {4 * COLUMNS}")
 
 
 def multiply_tiles(
@@ -106,9 +104,7 @@ def _step(f: Function, a: Value, b: Value, row_stride: int, width: int, height: 
     """32 k."""
     halves = 2 if height > _HALF else 1
     for j in range(2):
-        _operation(
-            f, "tileloadd64", f"i8 {6 + j}", repr(f.element(b, "i16", 2 * _HALF * j)), f"i64 {4 * width}"
-        )
+        _operation(f, "tileloadd64", f"i8 {6 + j}", repr(f.element(b, "i16", 2 * _HALF * j)), f"i64 {4 * width}")
     for i in range(halves):
         place = f.element(a, "i16", i * _HALF * row_stride)
         _operation(f, "tileloadd64", f"i8 {4 + i}", repr(place), f"i64 {2 * row_stride}")

@@ -225,9 +225,7 @@ def pack(
         _nest(f, element, loops, source, target, lambda s, t: _copy_scalars(f, element, s, t, offsets, valid))
 
 
-def _nest(
-    f: Function, element: str, loops: Sequence[DepthLoop], source: Value, target: Value, body: object
-) -> None:
+def _nest(f: Function, element: str, loops: Sequence[DepthLoop], source: Value, target: Value, body: object) -> None:
     """Run body(source, target) in all loops."""
     assert callable(body)
     if not loops:
@@ -253,9 +251,7 @@ def _copy_row(
         if valid is None:
             item = f.load(type_, pointer)
         else:
-            item = f.masked_load(
-                type_, pointer, lane_mask(f, f.sub(valid, at), width), f.constant(type_, 0.0)
-            )
+            item = f.masked_load(type_, pointer, lane_mask(f, f.sub(valid, at), width), f.constant(type_, 0.0))
         f.store(item, f.element(target, element, at))
         at += width
 
@@ -266,9 +262,7 @@ def lane_mask(f: Function, count: Value, lanes: int) -> Value:
     return f.compare("slt", f.lane_numbers(lanes, "i32"), wide)
 
 
-def _place(
-    f: Function, element: str, source: Value, offsets: Sequence[int], i: int, valid: Value | None
-) -> Value:
+def _place(f: Function, element: str, source: Value, offsets: Sequence[int], i: int, valid: Value | None) -> Value:
     """The address of row i, or of the last one that exists."""
     if valid is None or i == 0:
         return f.element(source, element, offsets[i])

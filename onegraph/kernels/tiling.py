@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from onegraph.kernels import matrix_tiles
+from onegraph.kernels.contraction_spec import Contraction, depth_size, merged_depth
 from onegraph.kernels.target import Target
-
-if TYPE_CHECKING:
-    from onegraph.kernels.contraction import Contraction
 
 _BITS = {"float": 32, "double": 64, "bfloat16": 32}
 _PARTIAL_BYTES = 8 << 20
@@ -147,8 +144,6 @@ def _few_rows(spec: Contraction) -> bool:
 
 def _cycles(spec: Contraction, target: Target, vectors: int, axis: int, tile: int) -> float:
     """Of one k of all rows for one panel."""
-    from onegraph.kernels.contraction import depth_size
-
     depth = max(1, depth_size(spec))
     streams = depth * vectors * target.vector_bits // 8 > target.l1_bytes // 2
     inner = inner_rows(spec, axis)
@@ -179,8 +174,6 @@ def candidates(spec: Contraction, target: Target, limit: int = 8) -> list[Tiling
 
 def _complete(spec: Contraction, target: Target, block: _Block) -> Tiling:
     """Cache blocks and tasks for a register block."""
-    from onegraph.kernels.contraction import merged_depth
-
     size = _BITS[spec.dtype] // 8
     depth = merged_depth(spec)
     height = block.tile * inner_rows(spec, block.row_axis)
@@ -213,8 +206,6 @@ def _complete(spec: Contraction, target: Target, block: _Block) -> Tiling:
 
 def _depth_block(spec: Contraction, wanted: int, always: bool) -> tuple[int, int]:
     """The axis of the depth to cut, and how many of its steps make a block of about `wanted`."""
-    from onegraph.kernels.contraction import merged_depth
-
     sizes = [axis.size for axis in merged_depth(spec)]
     level = 0
     while level < len(sizes) - 1 and math.prod(sizes[level + 1 :]) > wanted:
@@ -227,8 +218,6 @@ def _depth_block(spec: Contraction, wanted: int, always: bool) -> tuple[int, int
 
 def _tasks(spec: Contraction, target: Target, made: Tiling, blocked: int) -> Tiling:
     """Cut the work so that many threads have something to do, and so that no task is tiny."""
-    from onegraph.kernels.contraction import depth_size
-
     size = _BITS[spec.dtype] // 8
     count = row_tiles(spec, made)
     height = made.tile * inner_rows(spec, made.row_axis)
@@ -249,21 +238,19 @@ def _tasks(spec: Contraction, target: Target, made: Tiling, blocked: int) -> Til
 
 def supported(spec: Contraction, target: Target) -> bool:
     """Whether there is a kernel for it: always, except that bfloat16 has conditions (see `Contraction.dtype`)."""
-    from onegraph.kernels.contraction import depth_size, scratch_bytes
-
     if spec.dtype != "bfloat16":
         return True
     if not matrix_tiles.has_tiles(target) or depth_size(spec) == 0:
         return False
     if spec.b_panel is not None:
         return spec.b_width == matrix_tiles.COLUMNS and _is_direct(spec)
-    return scratch_bytes(spec, _matrix(spec, target)) <= 4 * _PARTIAL_BYTES
+    how = _matrix(spec, target)  # shapes whose packed blocks would be huge are left out
+    blocked = how.k_block * math.prod(axis.size for axis in merged_depth(spec)[how.depth_axis + 1 :])
+    return 64 * blocked * (how.block + how.panels) <= 4 * _PARTIAL_BYTES
 
 
 def _is_direct(spec: Contraction) -> bool:
     """Whether matrix tiles can be loaded from A as it is, and pairs of k from B by whole vectors."""
-    from onegraph.kernels.contraction import merged_depth
-
     *others, inner = merged_depth(spec)
     if inner.a != 1 or inner.size % matrix_tiles.DEPTH:
         return False
@@ -275,14 +262,10 @@ def _is_direct(spec: Contraction) -> bool:
 
 def _matrix(spec: Contraction, target: Target) -> Tiling:
     """The tiling of a bfloat16 contraction."""
-    from onegraph.kernels.contraction import merged_depth
-
     axis = len(spec.rows) - 1
     size = spec.rows[axis].size
     limit = matrix_tiles.ROWS
-    tile = max(
-        1, min(size, min(range(limit // 2, limit + 1), key=lambda t: (_up(size, t) * (1 + (t > 16)), -t)))
-    )
+    tile = max(1, min(size, min(range(limit // 2, limit + 1), key=lambda t: (_up(size, t) * (1 + (t > 16)), -t))))
     direct = _is_direct(spec)
     level, steps = _depth_block(spec, 2048 if direct else 1024, False)
     sizes = [a.size for a in merged_depth(spec)]

@@ -28,9 +28,7 @@ from onegraph.kernels.target import describe, host, plain_target
 from onegraph.kernels.tiling import Tiling, candidates, supported, tiling
 
 _numbers = itertools.count()
-_PROTOTYPE = ctypes.CFUNCTYPE(
-    None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p
-)
+_PROTOTYPE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
 
 
 def extent(spec: Contraction, which: str) -> tuple[int, int]:
@@ -78,16 +76,12 @@ def expected(spec: Contraction, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> 
     c = c.astype(np.float64)
     g, m, k = (math.prod(x.size for x in axes) for axes in (spec.batch, spec.rows, spec.depth))
     n = spec.columns
-    a_at = places([(x.size, x.a) for x in (*spec.batch, *spec.rows, *spec.depth)], spec.a_offset).reshape(
-        g, m, k
-    )
+    a_at = places([(x.size, x.a) for x in (*spec.batch, *spec.rows, *spec.depth)], spec.a_offset).reshape(g, m, k)
     if spec.b_panel is None:
         column = np.arange(n) * spec.b_column
     else:
         column = np.arange(n) // spec.b_width * spec.b_panel + np.arange(n) % spec.b_width
-    b_at = (
-        places([(x.size, x.b) for x in (*spec.batch, *spec.depth)], spec.b_offset).reshape(g, k, 1) + column
-    )
+    b_at = places([(x.size, x.b) for x in (*spec.batch, *spec.depth)], spec.b_offset).reshape(g, k, 1) + column
     c_at = places([(x.size, x.c) for x in (*spec.batch, *spec.rows)], spec.c_offset).reshape(g, m, 1)
     c_at = c_at + np.arange(n) * spec.c_column
     c[c_at.ravel()] = (a[a_at].astype(np.float64) @ b[b_at].astype(np.float64)).ravel()
@@ -127,9 +121,7 @@ def check(spec: Contraction, tilings: list[Tiling] | None = None, target=None, r
     for how in tilings or [tiling(spec, target or host())]:
         run = build(spec, how, target, rolled)
         out = run(a, b, c)
-        np.testing.assert_allclose(
-            out, truth, rtol=0, atol=tolerance * max(1, depth_size(spec)), err_msg=str(how)
-        )
+        np.testing.assert_allclose(out, truth, rtol=0, atol=tolerance * max(1, depth_size(spec)), err_msg=str(how))
         first = out if first is None else first
         np.testing.assert_array_equal(out, first, err_msg=f"other bits: {how}")
         count = tasks(spec, how)
@@ -146,9 +138,7 @@ def variations(spec: Contraction, lanes: int = 16) -> list[Tiling]:
     small = replace(base, lanes=lanes, vectors=2, row_axis=last, tile=min(3, spec.rows[last].size), panels=1)
     small = replace(small, depth_axis=len(depth) - 1, k_block=3, tiles=2, block=1, region=2, grain=1)
     small = replace(small, pack_a=True, pack_b=True)
-    wide = replace(
-        small, vectors=1, tile=min(5, spec.rows[last].size), pack_a=False, panels=2, block=3, region=1
-    )
+    wide = replace(small, vectors=1, tile=min(5, spec.rows[last].size), pack_a=False, panels=2, block=3, region=1)
     outer = replace(wide, depth_axis=0, k_block=2, pack_a=True, pack_b=False, grain=3)
     none = replace(outer, pack_a=False, k_block=max(1, depth[0].size), tiles=4)
     return [base, small, wide, outer, none]
@@ -186,9 +176,7 @@ def test_double() -> None:
     check(spec, [tiling(spec, host()), *variations(spec, 8)[1:]])
 
 
-def convolution(
-    n: int, size: int, ic: int, oc: int, kernel: int, stride: int, width: int | None
-) -> Contraction:
+def convolution(n: int, size: int, ic: int, oc: int, kernel: int, stride: int, width: int | None) -> Contraction:
     """Forward, channels last with a halo; weights (ky, kx, ic, oc), or packed in panels."""
     padded = size + 2 * (kernel // 2)
     out = (padded - kernel) // stride + 1
@@ -248,9 +236,7 @@ def test_weight_gradient() -> None:
 
 def test_batch_and_negative_strides() -> None:
     rows = (Axis(4, -31, 0, 100), Axis(5, 6, 0, -20))
-    spec = Contraction(
-        rows, 17, (Axis(3, 7, -90), Axis(2, -3, 40)), (Axis(2, 500, -700, 1000), Axis(3, 0, 33, 3000))
-    )
+    spec = Contraction(rows, 17, (Axis(3, 7, -90), Axis(2, -3, 40)), (Axis(2, 500, -700, 1000), Axis(3, 0, 33, 3000)))
     check(spec, variations(spec))
     check(replace(spec, b_column=-2, c_column=1), variations(replace(spec, b_column=-2)))
 
@@ -294,9 +280,7 @@ def test_all_candidates_agree() -> None:
 
 def test_other_targets() -> None:
     name, features = host().cpu, {"avx2": True, "fma": True, "avx": True}
-    small = (
-        describe(host().triple, "haswell", features) if "x86_64" in host().triple and name else plain_target()
-    )
+    small = describe(host().triple, "haswell", features) if "x86_64" in host().triple and name else plain_target()
     for target in (plain_target(), small):
         for spec in (matmul(9, 21, 30), matmul(9, 21, 30, transpose_b=True, dtype="double"), matmul(5, 3, 7)):
             how = tiling(spec, target)
@@ -357,9 +341,7 @@ def test_bfloat16_matmul(shape: tuple[int, int, int], transposed: bool) -> None:
 def test_bfloat16_convolution() -> None:
     spec = replace(convolution(2, 7, 64, 48, 3, 1, None), dtype="bfloat16")
     base = tiling(spec, host())
-    check_bfloat16(
-        spec, [base, replace(base, depth_axis=0, k_block=1), replace(base, depth_axis=1, k_block=96)]
-    )
+    check_bfloat16(spec, [base, replace(base, depth_axis=0, k_block=1), replace(base, depth_axis=1, k_block=96)])
     check_bfloat16(replace(convolution(1, 9, 32, 33, 5, 2, None), dtype="bfloat16"))
 
 
