@@ -33,21 +33,48 @@ def find_network(name: str) -> Network:
         ArgumentError: there is no such network.
         DataError: the file cannot be read.
     """
-    path, separator, function = name.rpartition(":")
-    if name.endswith(".py"):
-        raise ArgumentError(f"{name}: which function makes the network?", hint=f"write {name}:FUNCTION")
-    if not separator or not path.endswith(".py"):
+    path, function = split_name(name)
+    if not path:
         return zoo.network(name)
-    module = _run_file(Path(path))
-    make = getattr(module, function, None)
-    if not callable(make):
-        raise ArgumentError(f"{path} has no function or class {function!r}")
+    module = run_file(Path(path))
+    make = function_of(module, path, function)
     return Network(
         name, f"{function} in {path}", _fitting(make, path), tuple(getattr(module, "INPUT_SIZE", DEFAULT_SIZE))
     )
 
 
-def _run_file(path: Path) -> Any:
+def split_name(name: str) -> tuple[str, str]:
+    """The two parts of `FILE.py:FUNCTION`; the first is empty for other names.
+
+    Raises:
+        ArgumentError: there is a file without a function.
+    """
+    path, separator, function = name.rpartition(":")
+    if name.endswith(".py"):
+        raise ArgumentError(f"{name}: which function is meant?", hint=f"write {name}:FUNCTION")
+    return (path, function) if separator and path.endswith(".py") else ("", name)
+
+
+def function_of(module: Any, path: str, function: str) -> Callable[..., Any]:
+    """A function or class of a file.
+
+    Raises:
+        ArgumentError: it has none of that name.
+    """
+    found = getattr(module, function, None)
+    if not callable(found):
+        raise ArgumentError(f"{path} has no function or class {function!r}")
+    result: Callable[..., Any] = found
+    return result
+
+
+def run_file(path: Path) -> Any:
+    """Run a user's file as a module.
+
+    Raises:
+        DataError: it cannot be read.
+        ArgumentError: it raises an error of its own.
+    """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     spec = importlib.util.spec_from_file_location(f"onegraph_user_{path.stem}", path)
@@ -55,13 +82,13 @@ def _run_file(path: Path) -> Any:
         raise DataError(f"{path}: not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    with _users_errors(str(path)):
+    with users_errors(str(path)):
         spec.loader.exec_module(module)
     return module
 
 
 @contextlib.contextmanager
-def _users_errors(path: str) -> Iterator[None]:
+def users_errors(path: str) -> Iterator[None]:
     """An error in the user's file is told in one message with their line; `--debug` shows the traceback."""
     try:
         yield
@@ -85,7 +112,7 @@ def check_network(name: str, model: Module, image_shape: tuple[int, ...], classe
         ShapeError: it does not take such images, or does not give one number a class.
     """
     training = {module: module.training for module in model.modules()}
-    with no_grad(), _users_errors(name.rpartition(":")[0]):
+    with no_grad(), users_errors(name.rpartition(":")[0]):
         result = model.eval()(zeros(1, *image_shape))
     for module, mode in training.items():
         module.training = mode
@@ -101,12 +128,12 @@ def check_network(name: str, model: Module, image_shape: tuple[int, ...], classe
 
 def _fitting(make: Callable[..., Any], path: str) -> Callable[..., Module]:
     """Call with those of the two arguments that the function takes."""
-    with _users_errors(path):
+    with users_errors(path):
         parameters = inspect.signature(make).parameters
     takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
 
     def build(**arguments: Any) -> Module:
-        with _users_errors(path):
+        with users_errors(path):
             result = make(**{n: v for n, v in arguments.items() if takes_any or n in parameters})
         if not isinstance(result, Module):
             raise ArgumentTypeError(

@@ -172,7 +172,7 @@ def test_a_bad_parameter_is_named() -> None:
         (["train", "missing.py:Net"], "missing.py: no such file"),
         (["train", "{file}:Nothing"], "has no function or class 'Nothing'"),
         (["train", "{file}:NoModule"], "must give an onegraph.nn.Module, and gave NoModule"),
-        (["train", "{file}"], "which function makes the network?"),
+        (["train", "{file}"], "which function is meant?"),
         (
             ["train", "{file}:Narrow"],
             "gives shape (1, 3) for an image of shape (1, 1, 32, 32); 10 classes need shape (1, 10)",
