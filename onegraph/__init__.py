@@ -30,6 +30,7 @@ _SUBPACKAGES = frozenset(
         "linalg",
         "nn",
         "optim",
+        "profiler",
         "special",
         "static",
         "storage",
