@@ -16,6 +16,7 @@ from onegraph.kernels.contraction_loops import Epilogue, Layout, Loops, units
 from onegraph.kernels.contraction_spec import (
     Axis,
     Contraction,
+    better_swapped,
     depth_size,
     matmul,
     merge,
@@ -29,6 +30,7 @@ __all__ = [
     "Axis",
     "Contraction",
     "Epilogue",
+    "better_swapped",
     "depth_size",
     "emit",
     "matmul",

@@ -54,6 +54,10 @@ class Contraction:
     b_padded: bool = False
     dtype: str = "float"
 
+    def __post_init__(self) -> None:
+        if not self.rows:
+            raise ValueError("a contraction has at least one axis of rows: Axis(1) where there is a single row")
+
 
 def matmul(
     m: int, n: int, k: int, *, transpose_a: bool = False, transpose_b: bool = False, dtype: str = "float"
@@ -126,3 +130,15 @@ def swap(spec: Contraction) -> Contraction | None:
         c_column=row.c,
         b_padded=False,
     )
+
+
+def better_swapped(spec: Contraction) -> bool:
+    """Whether the transposed problem is faster: few columns leave most lanes of a vector idle.
+
+    >>> better_swapped(matmul(4096, 1, 512)), better_swapped(matmul(4096, 64, 512))
+    (True, False)
+    """
+    other = swap(spec)
+    if other is None or other.columns < 8 * spec.columns:
+        return False
+    return spec.columns <= (8 if other.b_column == 1 else 6)

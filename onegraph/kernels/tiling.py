@@ -161,7 +161,7 @@ def tiling(spec: Contraction, target: Target) -> Tiling:
 
 
 def candidates(spec: Contraction, target: Target, limit: int = 8) -> list[Tiling]:
-    """Tilings worth measuring, the preferred one first."""
+    """Tilings worth measuring, the preferred one first: `limit` register blocks, and variations of the first."""
     if spec.dtype == "bfloat16":
         return [_matrix(spec, target)]
     blocks = _blocks(spec, target)[:limit]
@@ -169,7 +169,16 @@ def candidates(spec: Contraction, target: Target, limit: int = 8) -> list[Tiling
         lanes = _lanes(spec, target)
         vectors = spec.b_width // lanes if spec.b_panel is not None else 1
         blocks = [_Block(0.0, lanes, vectors, max(0, len(spec.rows) - 1), 1)]
-    return [_complete(spec, target, block) for block in blocks]
+    found = [_complete(spec, target, block) for block in blocks]
+    first = found[0]
+    if limit > 1:
+        if spec.b_panel is None and spec.b_column == 1:
+            found.append(replace(first, pack_b=not first.pack_b))
+        if first.k_block > 1:
+            found.append(replace(first, k_block=_up(first.k_block, 2)))
+        found.append(replace(first, block=8 if first.block == 1 else 1))
+        found.append(replace(first, pack_a=not first.pack_a))
+    return found
 
 
 def _complete(spec: Contraction, target: Target, block: _Block) -> Tiling:

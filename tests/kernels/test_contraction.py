@@ -15,6 +15,7 @@ from onegraph.kernels.compile import compile_text, load
 from onegraph.kernels.contraction import (
     Axis,
     Contraction,
+    better_swapped,
     depth_size,
     matmul,
     merge,
@@ -163,6 +164,11 @@ def test_matmul(m: int, n: int, k: int, transposed: tuple[bool, bool]) -> None:
     check(spec, variations(spec) if m in (7, 61) else None)
 
 
+def test_rows_are_needed() -> None:
+    with pytest.raises(ValueError, match="at least one axis of rows"):
+        Contraction((), 3, (Axis(2, 1, 3),))
+
+
 @pytest.mark.parametrize("shape", [(0, 5, 3), (5, 0, 3), (0, 0, 0)])
 def test_nothing_to_do(shape: tuple[int, int, int]) -> None:
     spec = matmul(*shape)
@@ -271,6 +277,7 @@ def test_swap(shape: tuple[int, int, int]) -> None:
     straight = build(spec, tiling(spec, host()))(a, b, c)
     np.testing.assert_array_equal(build(other, tiling(other, host()))(b, a, c), straight)
     assert swap(convolution(2, 7, 5, 20, 3, 1, None)) is None
+    assert better_swapped(spec) == (shape[1] < 7 <= shape[0] // 8)
 
 
 def test_all_candidates_agree() -> None:
