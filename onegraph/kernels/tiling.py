@@ -89,10 +89,10 @@ def _tile_cycles(rows: int, vectors: int, streams: bool) -> float:
     """Cycles of one k of a register block.
 
     Two multiply-adds a cycle, their latency, and a share of the loads; where B does not stay in L1 (`streams`), two
-    cycles for each of its vectors.
+    and a half cycles for each of its vectors.
     """
-    busy = max(rows * vectors / 2, 4.0, 2.0 * vectors if streams else 0.0)
-    return busy + 0.12 * (rows + vectors) + 0.08 * abs(vectors - 4) + 0.3
+    busy = max(rows * vectors / 2, 4.0, 2.5 * vectors if streams else 0.0)
+    return busy + 0.14 * rows + 0.10 * vectors + 0.08 * abs(vectors - 4) + 0.3
 
 
 @dataclass(frozen=True)
