@@ -80,20 +80,18 @@ class _Cut:
 
 def _cut(work: ScatterWork) -> _Cut:
     """It depends on the sizes alone."""
-    total = (work.places + work.count) * work.inner
-    most = max(1, min(64, work.outer * total // _TASK) // work.outer)
-    strips = 1
+    total = work.outer * (work.places + work.count) * work.inner
+    most = max(1, min(64, total // _TASK) // work.outer)
     if work.rows:
         rest = prod(work.sizes[1:])
         step = max(1, ceil(work.sizes[0] / most)) * rest
         return _Cut(ceil(work.places / step), step, 1, work.inner)
-    fills = work.places >= 4 * work.count
-    if work.inner >= 2 * _COLUMNS and not fills:
+    if work.inner >= 2 * _COLUMNS and work.places < 4 * _MOST_PARTS:
         width = ceil(work.inner / min(most, _MOST_PARTS) / _COLUMNS) * _COLUMNS
-        strips = ceil(work.inner / width)
-        return _Cut(1, work.places, strips, width)
-    parts = min(most, work.places, _MOST_PARTS if fills or work.inner >= 8 else 4)
-    step = ceil(work.places / parts)
+        return _Cut(1, work.places, ceil(work.inner / width), width)
+    if work.inner < 8 and work.places < 4 * work.count:  # looking at the indices is most of the work
+        return _Cut(1, work.places, 1, work.inner)
+    step = ceil(work.places / min(most, work.places, _MOST_PARTS))
     return _Cut(ceil(work.places / step), step, 1, work.inner)
 
 
@@ -273,7 +271,7 @@ def emit_scatter(lowering: Lowering, group: Group, stored: set[Node]) -> None:
     shape = shape_of(node)
     sizes = shape[dim : dim + len(indices)]
     read = operands[0 if filled else 1 : -1]
-    rows = shape_of(indices[0])[0] if len(read) < len(indices) else 0
+    rows = int(shape_of(indices[0])[0]) if len(read) < len(indices) else 0
     work = ScatterWork(
         prod(shape[:dim]),
         prod(shape[dim + len(indices) :]),
