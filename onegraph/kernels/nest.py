@@ -254,7 +254,7 @@ class Nest:
             if along is None:
                 continue
             high = next((n for n in range(16, 3, -1) if along.size % n == 0), 0)
-            wide = next((n for n in range(16, 65, 16) if v.size % n == 0), 0)
+            wide = next((n for n in range(128, 15, -16) if v.size % n == 0), 0)
             if high and wide:
                 self._cut_square(along, high, v, wide)
             return

@@ -17,7 +17,7 @@ from onegraph.kernels.nest import Nest, Statement, Store
 from onegraph.kernels.nest_reduce import combine, finish, identity
 from onegraph.kernels.scalar import Code, Scalar, memory_type
 from onegraph.kernels.target import Target, host
-from onegraph.ops.index import Condition, Index, Quotient, Var, linear
+from onegraph.ops.index import Condition, Index, Known, Quotient, Var, linear
 
 UNROLL = 4
 """Vectors of a row that are reduced side by side."""
@@ -106,6 +106,8 @@ class NestCode:
                 part = self.values[atom]
                 if atom is self.nest.vector and copy:
                     part = f.add(part, copy * self.lanes)
+            elif isinstance(atom, Known):
+                part = self.scalar_index(atom.of, copy)
             elif isinstance(atom, Quotient):
                 part = f.integer("udiv", self.scalar_index(atom.of, copy), atom.by)
             else:
@@ -128,6 +130,8 @@ class NestCode:
                 part = f.splat(f.convert("trunc", base, element), lanes)
                 if atom is self.nest.vector:
                     part = f.add(part, f.lane_numbers(lanes, element))
+            elif isinstance(atom, Known):
+                part = self._vector_index(atom.of, copy, element)
             else:
                 op = "udiv" if isinstance(atom, Quotient) else "urem"
                 part = f.integer(op, self._vector_index(atom.of, copy, element), f.constant(type_, atom.by))

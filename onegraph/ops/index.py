@@ -56,7 +56,18 @@ class Remainder:
         return f"{_group(self.of)}%{self.by}"
 
 
-Atom: TypeAlias = Var | Quotient | Remainder
+@dataclass(frozen=True)
+class Known:
+    """`of`, which is known to be in 0 <= of < size wherever it is used (elsewhere conditions do not hold)."""
+
+    of: Index
+    size: int
+
+    def __repr__(self) -> str:
+        return f"({self.of!r})"
+
+
+Atom: TypeAlias = Var | Quotient | Remainder | Known
 
 
 class Index:
@@ -148,7 +159,7 @@ class Index:
             return q + (r // (by // common))
         if len(r.terms) == 1 and not r.constant:
             ((atom, factor),) = r.terms.items()
-            if factor == 1 and isinstance(atom, Quotient):  # (x // a) // b = x // (a b)
+            if factor == 1 and isinstance(atom, Quotient) and atom.of.low >= 0:  # (x // a) // b = x // (a b)
                 return q + (atom.of // (atom.by * by))
             if factor == 1 and isinstance(atom, Remainder) and atom.by % by == 0:
                 return q + ((atom.of // by) % (atom.by // by))
@@ -182,10 +193,14 @@ class Index:
 
     def stride(self, variable: Var) -> int | None:
         """By how much the value grows with the variable; None where that is not one number."""
-        for atom in self.terms:
+        total = self.terms.get(variable, 0)
+        for atom, factor in self.terms.items():
             if not isinstance(atom, Var) and variable in atom.of.variables():
-                return None
-        return self.terms.get(variable, 0)
+                inside = atom.of.stride(variable) if isinstance(atom, Known) else None
+                if inside is None:
+                    return None
+                total += factor * inside
+        return total
 
     def substitute(self, values: dict[Var, Index]) -> Index:
         """The index with other indices in place of its variables."""
@@ -196,6 +211,8 @@ class Index:
                 part = Index({atom: 1}) if part is None else part
             elif isinstance(atom, Quotient):
                 part = atom.of.substitute(values) // atom.by
+            elif isinstance(atom, Known):
+                part = known(atom.of.substitute(values), atom.size)
             else:
                 part = atom.of.substitute(values) % atom.by
             total = total + part * factor
@@ -213,7 +230,14 @@ def _top(atom: Atom) -> int:
         return atom.size - 1
     if isinstance(atom, Quotient):
         return max(0, atom.of.high // atom.by)
-    return atom.by - 1
+    return (atom.size if isinstance(atom, Known) else atom.by) - 1
+
+
+def known(index: Index, size: int) -> Index:
+    """The index, with the knowledge that it is in 0 <= index < size wherever it is used."""
+    if index.low >= 0 and index.high < size:
+        return index
+    return Index({Known(index, size): 1})
 
 
 def _recombine(terms: dict[Atom, int], constant: int) -> Index:

@@ -19,7 +19,7 @@ from onegraph.ir.node import Node, Shape
 from onegraph.ops.binary import ADD, EQ, LT, div, mul
 from onegraph.ops.cast import CAST
 from onegraph.ops.elementwise import WHERE
-from onegraph.ops.index import Condition, Moved, Position, Read
+from onegraph.ops.index import Condition, Moved, Position, Read, known
 from onegraph.ops.leaf import constant, iota
 from onegraph.ops.movement import SLICE, full, reshape_to
 from onegraph.ops.record import Array, Kind, Op, Sample, real, register
@@ -234,7 +234,7 @@ def _set_slice_reads(n: Node, at: Position) -> list[Read]:
         inside = Condition(i - start, 0, stop - start, step)
         if not inside.always():
             conditions.append(inside)
-        position.append((i - start) // step)
+        position.append(known((i - start) // step, -(-(stop - start) // step)))
     return [Read(1, tuple(position), tuple(conditions)), Read(0, at)]
 
 

@@ -15,7 +15,7 @@ from onegraph.ir.dim import Dim, Size
 from onegraph.ir.dtype import DType, as_dtype, scalar_dtype
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.cast import cast
-from onegraph.ops.index import Condition, Index, Moved, Position, Read, ZERO, from_linear, linear, shape_of
+from onegraph.ops.index import Condition, Index, Moved, Position, Read, ZERO, from_linear, known, linear, shape_of
 from onegraph.ops.leaf import constant
 from onegraph.ops.record import OPS, Array, Kind, Op, Sample, real, register
 from onegraph.ops.shapes import check_same_dtype, normalize_dim, numel, same_size, show
@@ -229,7 +229,7 @@ def _pad_reads(n: Node, at: Position) -> list[Read]:
         inside = Condition(i - low, 0, (size - 1) * step + 1 if size else 0, step)
         if not inside.always():
             conditions.append(inside)
-        position.append((i - low) // step)
+        position.append(known((i - low) // step, size))
     return [Read(0, tuple(position), tuple(conditions)), Read(1, ())]
 
 
@@ -358,7 +358,7 @@ def _concat_reads(n: Node, at: Position) -> list[Read]:
     for number, x in enumerate(n.inputs):
         size = shape_of(x)[dim]
         inside = Condition(at[dim] - start, 0, size)
-        position = (*at[:dim], at[dim] - start, *at[dim + 1 :])
+        position = (*at[:dim], known(at[dim] - start, size), *at[dim + 1 :])
         if size:
             found.append(Read(number, position, () if inside.always() else (inside,)))
         start += size

@@ -58,6 +58,8 @@ class Arrangement:
 
     order: dict[Node, tuple[int, ...]] = field(default_factory=dict)
     halo: dict[Node, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    spare: dict[Node, int] = field(default_factory=dict)
+    """Unused elements at the end of each run of the innermost dimension, so that runs do not fall on the same cache sets."""
 
     def order_of(self, node: Node) -> tuple[int, ...]:
         """The dimensions, outermost in memory first."""
@@ -73,11 +75,12 @@ class Arrangement:
         shape = shape_of(node)
         halo = self.halo.get(node) or ((0, 0),) * len(shape)
         strides = [0] * len(shape)
-        step, offset = 1, 0
+        step, offset, spare = 1, 0, self.spare.get(node, 0)
         for d in reversed(self.order_of(node)):
             strides[d] = step
             offset += halo[d][0] * step
-            step *= shape[d] + halo[d][0] + halo[d][1]
+            step *= shape[d] + halo[d][0] + halo[d][1] + spare
+            spare = 0
         return Storage(tuple(strides), offset, step, halo if any(a or b for a, b in halo) else ())
 
     def access_order(self, node: Node, position: Position) -> list[Var] | None:
@@ -106,13 +109,10 @@ class Arrangement:
 
 
 def _variables_in_order(indices: Sequence[Index]) -> list[Var] | None:
-    """The loop variables of indices, those with the larger steps first; None when divisions are in the way."""
+    """The loop variables of indices, those with the larger steps first."""
     found: list[Var] = []
     for index in indices:
-        terms = sorted(index.terms.items(), key=lambda item: -abs(item[1]))
-        for atom, _ in terms:
-            if not isinstance(atom, Var):
-                return None
-            if atom not in found:
-                found.append(atom)
+        for atom, _ in sorted(index.terms.items(), key=lambda item: -abs(item[1])):
+            inside = [atom] if isinstance(atom, Var) else sorted(atom.of.variables(), key=lambda v: v.name)
+            found.extend(v for v in inside if v not in found)
     return found

@@ -278,8 +278,6 @@ class Fusion:
             return
         if bool(first.reduced) != bool(second.reduced) or first.stages > 1 or second.stages > 1:
             return
-        if first.row or second.row:
-            return
         here = next(a.position for a in first.reads if a.node is node and a.position is not None)
         there = next(a.position for a in second.reads if a.node is node and a.position is not None)
         mapping = _solve(there, here, second.domain, first, node)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Emit: TypeAlias = "Callable[[Lowering, Group, set[Node]], None]"
 MOST_TAPS = 49
-SHORT_RUN = 32
+SHORT_RUN = 12
 """Elements of a reduction that are read twice: they stay in the cache."""
 
 
@@ -120,7 +120,7 @@ def _row_major(node: Node, arrangement: Arrangement) -> Node:
         return node
     if node.op == "iota":
         return OPS["detach"](node)
-    if arrangement.order.setdefault(node, plain) == plain and node not in arrangement.halo:
+    if arrangement.order.setdefault(node, plain) == plain and node not in arrangement.halo and node not in arrangement.spare:
         return node
     copy = OPS["detach"](node)
     arrangement.order[copy] = plain
