@@ -53,8 +53,14 @@ class Buffer:
 class Executable(Protocol):
     """A compiled graph."""
 
-    def run(self, inputs: Sequence[Buffer]) -> list[Buffer]:
-        """Compute the outputs from the inputs, both in the order of the graph."""
+    def run(self, inputs: Sequence[Buffer], given_up: Sequence[int] = ()) -> list[Buffer]:
+        """Compute the outputs from the inputs, both in the order of the graph.
+
+        Args:
+            inputs: the values.
+            given_up: numbers of inputs, among those that `compile` was told are replaced, that nobody will look at again:
+                the outputs that replace them may take their memory.
+        """
         ...
 
     def describe(self) -> str:
@@ -67,8 +73,13 @@ class Backend(Protocol):
 
     name: str
 
-    def compile(self, graph: Graph) -> Executable:
-        """Turn a graph with known sizes into something that runs."""
+    def compile(self, graph: Graph, replaced: Sequence[tuple[int, int]] = ()) -> Executable:
+        """Turn a graph with known sizes into something that runs.
+
+        Args:
+            graph: what to compile.
+            replaced: pairs (output, input), by number: the new value of something (a parameter) and the old one.
+        """
         ...
 
     def allocate(self, shape: tuple[int, ...], dtype: DType) -> Buffer:

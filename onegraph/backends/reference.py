@@ -42,8 +42,8 @@ class ReferenceExecutable:
         ]
         self.output_slots = [slots[o] for o in graph.outputs]
 
-    def run(self, inputs: Sequence[Buffer]) -> list[Buffer]:
-        """Run the ops one by one."""
+    def run(self, inputs: Sequence[Buffer], given_up: Sequence[int] = ()) -> list[Buffer]:
+        """Run the ops one by one; results are always new."""
         with one_thread:
             return self._run(inputs)
 
@@ -86,7 +86,7 @@ class ReferenceBackend:
 
     name = "reference"
 
-    def compile(self, graph: Graph) -> ReferenceExecutable:
+    def compile(self, graph: Graph, replaced: Sequence[tuple[int, int]] = ()) -> ReferenceExecutable:
         """Put the ops in order."""
         return ReferenceExecutable(graph)
 

@@ -16,6 +16,7 @@ import inspect
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from sys import getrefcount
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ from onegraph.errors import ArgumentTypeError, TraceError
 from onegraph.frontend.state import leaves, mode, no_grad, take_waiting, tracing
 from onegraph.frontend.tensor import Tensor, realize_tensors, wrap_buffer
 from onegraph.frontend.trace import Trace
-from onegraph.ir.dtype import int64
+from onegraph.ir.dtype import float32, int64
 from onegraph.ir.graph import Graph
 from onegraph.ir.node import EMPTY, Node, input_node
 from onegraph.ir.traverse import substitute, topological
@@ -199,6 +200,7 @@ class _Call:
         self.captured = [self._place(t, trace) for t, _ in captured]
         inputs = [*self.argument_nodes, *known.values()]
         inputs += [n for _, n, _ in self.random] + [n for n, _ in self.numbers]
+        self.replaced = self._replaced()
         self._check_leaks(outputs, {*known, *inputs})
         self.graph = Graph(inputs, substitute(outputs, known), "function")
         self._note_captured(trace)
@@ -254,6 +256,18 @@ class _Call:
             return True
         return any(roots[i] in self.roots or roots.count(roots[i]) > 1 for i in self.touched_arguments)
 
+    def _replaced(self) -> tuple[tuple[int, int], ...]:
+        """Pairs (output, input) of the graph: the new value of a tensor that is written, and the one before."""
+        first = len(self.argument_nodes)
+        inputs = {id(p.tensor): first + i for i, p in enumerate(self.captured) if p.tensor is not None and not p.gradient}
+        found = []
+        for i, (place, _) in enumerate(self.written):
+            if not place.gradient:
+                old = place.argument if place.tensor is None else inputs.get(id(place.tensor))
+                if old is not None:
+                    found.append((self.count + i, old))
+        return tuple(found)
+
     def run(self, tensors: Sequence[Tensor]) -> Any:
         waiting = take_waiting()
         read: list[Any] = [*tensors, *[tensors[i]._grad for i in self.argument_gradients]]
@@ -263,12 +277,13 @@ class _Call:
             realize_tensors([*waiting, *missing])
         if self.plan is None:
             assert self.graph is not None
-            self.plan = plan_for(self.graph)
+            self.plan = plan_for(self.graph, self.replaced)
         buffers = [t.node.value for t in read]
+        given_up = [i for _, i in self.replaced if is_alone(read, buffers, i)]
         for generator, _, streams in self.random:
             buffers.append(Buffer(np.array(generator.advance(streams), np.int64), int64))
         buffers += [scalar_buffer(number(), node.dtype) for node, number in self.numbers]
-        values = self.plan.run(buffers)
+        values = self.plan.run(buffers, given_up)
         self._write_back(tensors, values[self.count :])
         results = [wrap_buffer(b) for b in values[: self.count]]
         for i in self.freed:
@@ -290,6 +305,33 @@ class _Call:
             owner = place.owner(tensors)
             owner._grad = None if gradient is None else wrap_buffer(values[position])
             position += gradient is not None
+
+
+def _references(tensors: Sequence[Tensor], buffers: Sequence[Buffer], i: int) -> tuple[int, int, int]:
+    """How many refer to a tensor's node, to its buffer, and to its array."""
+    buffer = buffers[i]
+    return getrefcount(tensors[i]._node), getrefcount(buffer), getrefcount(buffer.array)
+
+
+@functools.cache
+def _references_when_alone(leaf: bool) -> tuple[int, int, int]:
+    """What `_references` says of a tensor that shares its value with nothing (it depends on Python's version)."""
+    tensor = wrap_buffer(Buffer(np.zeros(1, np.float32), float32))
+    if leaf:
+        tensor.requires_grad_()
+    tensors, buffers = [tensor], [tensor.node.value]
+    return _references(tensors, buffers, 0)
+
+
+def is_alone(tensors: Sequence[Tensor], buffers: Sequence[Buffer], i: int) -> bool:
+    """Whether nothing else can see a tensor's value: then the new one may be written over it.
+
+    The memory must be the backend's own, and no view, alias, array or graph that is still pending may refer to it.
+    """
+    tensor = tensors[i]
+    if buffers[i].pool is None or tensor._view is not None:
+        return False
+    return _references(tensors, buffers, i) == _references_when_alone(leaves.get(tensor._node) is tensor)
 
 
 def _root(tensor: Tensor) -> Tensor:

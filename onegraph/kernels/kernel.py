@@ -46,3 +46,8 @@ class Kernel:
     flops: int = 0
     bytes: int = 0
     description: str = ""
+
+    @property
+    def can_fail(self) -> bool:
+        """Whether the code uses the status that it is given."""
+        return self.text.count("%status") > 1

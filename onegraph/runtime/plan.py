@@ -30,16 +30,16 @@ class Plan:
         runs: how often it ran.
     """
 
-    def __init__(self, graph: Graph, backend: Backend) -> None:
+    def __init__(self, graph: Graph, backend: Backend, replaced: Sequence[tuple[int, int]] = ()) -> None:
         self.graph = optimize(graph)
-        self.executable: Executable = backend.compile(self.graph)
+        self.executable: Executable = backend.compile(self.graph, replaced)
         self.backend = backend
         self.runs = 0
 
-    def run(self, inputs: Sequence[Buffer]) -> list[Buffer]:
-        """Compute the outputs from the inputs, both in the order of the graph."""
+    def run(self, inputs: Sequence[Buffer], given_up: Sequence[int] = ()) -> list[Buffer]:
+        """Compute the outputs from the inputs, both in the order of the graph; see `Executable.run`."""
         self.runs += 1
-        return self.executable.run(inputs)
+        return self.executable.run(inputs, given_up)
 
 
 class PlanCache:
@@ -82,12 +82,12 @@ class PlanCache:
 plans = PlanCache()
 
 
-def plan_for(graph: Graph) -> Plan:
-    """The plan of a graph, compiled when no graph of the same structure was compiled before."""
+def plan_for(graph: Graph, replaced: tuple[tuple[int, int], ...] = ()) -> Plan:
+    """The plan of a graph, compiled when no graph of the same structure was compiled before; see `Backend.compile`."""
     backend = current_backend()
-    key = (backend.name, graph)
+    key = (backend.name, graph, replaced)
     plan: Plan | None = plans.get(key)
     if plan is None:
-        plan = Plan(graph, backend)
+        plan = Plan(graph, backend, replaced)
         plans.put(key, plan)
     return plan

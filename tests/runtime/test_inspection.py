@@ -106,6 +106,8 @@ def test_values_that_live_together_do_not_overlap() -> None:
         assert a.offset >= 0 and a.offset + a.bytes <= found.arena_bytes
         for b in inside[:i]:
             together = a.first <= b.last and b.first <= a.last
+            if a.offset == b.offset and (a.first == b.last or b.first == a.last):
+                continue  # one is written over the other, by the launch that reads that one last
             apart = a.offset + a.bytes <= b.offset or b.offset + b.bytes <= a.offset
             assert apart or not together, (a, b)
     assert max(v.bytes for v in inside) <= found.most_alive <= found.arena_bytes

@@ -30,22 +30,22 @@ Array = np.ndarray[Any, Any]
 class NativeExecutable:
     """A graph as a program of kernels."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, replaced: Sequence[tuple[int, int]] = ()) -> None:
         self.graph = graph
         self.lowered = lower(graph, host())
-        self.program = build_program(self.lowered)
+        self.program = build_program(self.lowered, replaced)
 
-    def run(self, inputs: Sequence[Buffer]) -> list[Buffer]:
+    def run(self, inputs: Sequence[Buffer], given_up: Sequence[int] = ()) -> list[Buffer]:
         """One native call (and calls of Python functions for ops without kernels)."""
-        return self.program.run(inputs)
+        return self.program.run(inputs, given_up)
 
     def describe(self) -> str:
         """The kernels in order, each with its loops."""
         return describe(self.lowered)
 
 
-def build_program(lowered: Lowered) -> Program:
-    """Slots and steps for places and launches."""
+def build_program(lowered: Lowered, replaced: Sequence[tuple[int, int]] = ()) -> Program:
+    """Slots and steps for places and launches; `replaced`: see `Backend.compile`."""
     builder = ProgramBuilder()
     slots: dict[int, int] = {}
     for place in sorted(lowered.inputs, key=lambda p: p.number):
@@ -83,7 +83,8 @@ def build_program(lowered: Lowered) -> Program:
             location=None if first is None or first.source is None else first.source[:2],
             error=launch.error,
         )
-    return Program(builder, outputs)
+    given = [slots[id(place)] for place in sorted(lowered.inputs, key=lambda p: p.number)]
+    return Program(builder, outputs, [(outputs[new], given[old]) for new, old in replaced])
 
 
 def host_function(launch: Launch) -> Callable[[list[Array]], Sequence[Array]]:
@@ -137,9 +138,9 @@ class NativeBackend:
 
     name = "native"
 
-    def compile(self, graph: Graph) -> NativeExecutable:
+    def compile(self, graph: Graph, replaced: Sequence[tuple[int, int]] = ()) -> NativeExecutable:
         """Lower the graph, and compile the kernels that are new."""
-        return NativeExecutable(graph)
+        return NativeExecutable(graph, replaced)
 
     def allocate(self, shape: tuple[int, ...], dtype: DType) -> Buffer:
         """An uninitialized array."""

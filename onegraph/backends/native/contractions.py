@@ -13,6 +13,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from onegraph.backends.native.arrangement import Arrangement
+from onegraph.backends.native.in_place import in_place_pairs
 from onegraph.backends.native.launch import Launch, Place
 from onegraph.backends.native.reading import fresh_variables, is_movement, movement_reads
 from onegraph.backends.native.writer import Writer
@@ -196,7 +197,8 @@ def emit_product(lowering: Lowering, group: Group, stored: set[Node], node: Node
     places = [p for p in writer.places if p is not None]
     writes = [p for i, p in enumerate(places) if i in written]
     reads = [p for i, p in enumerate(places) if i not in written]
-    lowering.launches.append(Launch(reads, writes, places, kernel, nodes=tuple(group.members)))
+    pairs = in_place_pairs(nest, writer.places, {buffer_a, buffer_b})
+    lowering.launches.append(Launch(reads, writes, places, kernel, nodes=tuple(group.members), in_place=pairs))
 
 
 def _offset(lowering: Lowering, operand: Operand) -> Index:

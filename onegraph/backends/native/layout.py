@@ -153,6 +153,10 @@ class ProgramBuilder:
         self.steps.append(HostStep(function, tuple(reads), tuple(writes), label))
 
 
+def _can_fail(step: Step) -> bool:
+    return not isinstance(step, Launch) or step.kernel.can_fail
+
+
 def _size(shape: Sequence[int], dtype: DType) -> int:
     size = dtype.itemsize
     for s in shape:
@@ -169,14 +173,23 @@ class Layout:
         kept: for each of them, the slots that are kept.
         arena: where the other locals lie.
         ranges: for each step, the memory that it reads and writes, in one numbering of all memory.
+        replaced: outputs that may be written over an input, if the caller gives that one up: the slots of both.
+        checked: how many steps must have gone well before the first of these is written.
     """
 
-    def __init__(self, slots: Sequence[Slot], steps: Sequence[Step]) -> None:
+    def __init__(
+        self, slots: Sequence[Slot], steps: Sequence[Step], replaced: Sequence[tuple[int, int]] = ()
+    ) -> None:
         self.slots = list(slots)
         self.steps = list(steps)
         self.keeps = sorted({s.keep for s in steps if s.keep is not None}, key=sorted)
         self.kept = self._find_kept()
         self._bases = self._distinct()
+        self.checked = 1 + max((i for i, s in enumerate(self.steps) if _can_fail(s)), default=-1)
+        olds = {old: new for new, old in replaced if self._may_replace(new, old)}
+        self.replaced = [(new, old) for old, new in olds.items()]
+        for new, old in self.replaced:
+            self._bases[new] = self._bases[old]
         self.times = self._times()
         kept = {slot for slots in self.kept for slot in slots}
         sizes = {i: s.nbytes for i, s in enumerate(self.slots) if s.kind == LOCAL and s.base is None and i not in kept}
@@ -232,6 +245,21 @@ class Layout:
                 bases[i] = at
                 at += slot.nbytes + 64
         return bases
+
+    def _may_replace(self, new: int, old: int) -> bool:
+        """Whether an output may be written over an input: the launch that makes it reads that one last, in place.
+
+        No step from there on may fail, for then the old value would be asked for again.
+        """
+        a, b = self.slots[new], self.slots[old]
+        if (a.kind, b.kind, a.shape, a.dtype) != (OUTPUT, INPUT, b.shape, b.dtype) or a.base is not None:
+            return False
+        made = [i for i, s in enumerate(self.steps) if new in map(self.root, s.writes)]
+        read = [i for i, s in enumerate(self.steps) if old in map(self.root, s.reads)]
+        if len(made) != 1 or not read or read[-1] != made[0] or made[0] < self.checked:
+            return False
+        step = self.steps[made[0]]
+        return isinstance(step, Launch) and (new, old) in step.in_place
 
     def _ranges(self, step: Step) -> tuple[list[Range], list[Range]]:
         def of(slot: int) -> Range:

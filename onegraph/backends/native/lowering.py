@@ -9,6 +9,7 @@ from math import prod
 
 from onegraph.backends.native.fusion import Fusion, Group
 from onegraph.backends.native.halo import halo_kernel
+from onegraph.backends.native.in_place import in_place_pairs
 from onegraph.backends.native.launch import Launch, Lowered, Place
 from onegraph.backends.native.arrangement import Arrangement, Storage
 from onegraph.backends.native.prepare import prepare
@@ -150,7 +151,8 @@ class Lowering:
         buffers = [p for p in writer.places if p is not None]
         writes = [p for i, p in enumerate(writer.places) if i in written and p is not None]
         reads = [p for i, p in enumerate(writer.places) if i not in written and p is not None]
-        self.launches.append(Launch(reads, writes, buffers, kernel, nodes=tuple(group.members)))
+        pairs = in_place_pairs(nest, writer.places)
+        self.launches.append(Launch(reads, writes, buffers, kernel, nodes=tuple(group.members), in_place=pairs))
 
     # ------------------------------------------------------------------- special
 

@@ -167,6 +167,7 @@ class Program:
     Args:
         builder: slots and steps.
         outputs: the slot of each result of a run.
+        replaced: pairs of slots (output, input): the output may take the memory of the input where that is given up.
 
     Attributes:
         layout: what was decided about it.
@@ -182,8 +183,10 @@ class Program:
     array([2., 4.], dtype=float32)
     """
 
-    def __init__(self, builder: ProgramBuilder, outputs: Sequence[int]) -> None:
-        self.layout = layout = Layout(builder.slots, builder.steps)
+    def __init__(
+        self, builder: ProgramBuilder, outputs: Sequence[int], replaced: Sequence[tuple[int, int]] = ()
+    ) -> None:
+        self.layout = layout = Layout(builder.slots, builder.steps, replaced)
         self.outputs = tuple(outputs)
         if any(layout.slots[o].kind == LOCAL for o in outputs):
             raise ValueError("results of a program must be outputs, inputs or constants, or parts of them")
@@ -231,6 +234,7 @@ class Program:
                 self._moving.append((self.places[i], self.places[slot.base], slot.offset))
         self.shelves = [results.shelf(slots[i].shape, slots[i].dtype) for i in self._made]
         self._plain = list(self.outputs) == self._made
+        self._taken = {self.places[old]: self._made.index(new) for new, old in self.layout.replaced}
         self._same = {i: Buffer(s.array, s.dtype) for i, s in enumerate(slots) if s.array is not None}
 
     def segments(self, pattern: tuple[bool, ...]) -> list[Records | HostStep]:
@@ -246,6 +250,9 @@ class Program:
                 made += [Records(self, run), step] if run else [step]
                 run = []
             elif step.keep is None or step.keep not in kept:
+                if run and run[0] < self.layout.checked <= i and self._taken:
+                    made.append(Records(self, run))  # only when these have gone well is anything written over
+                    run = []
                 run.append(i)
         if run:
             made.append(Records(self, run))
@@ -254,8 +261,12 @@ class Program:
 
     # ---------------------------------------------------------------------------------------------------- run
 
-    def run(self, inputs: Sequence[Buffer]) -> list[Buffer]:
+    def run(self, inputs: Sequence[Buffer], given_up: Sequence[int] = ()) -> list[Buffer]:
         """Compute the outputs from the inputs, both in the order of the graph.
+
+        Args:
+            inputs: the values.
+            given_up: numbers of inputs that nobody will look at again; some become the outputs that replace them.
 
         Raises:
             OutOfRangeError, DivisionError: what a kernel found wrong with the values.
@@ -272,7 +283,8 @@ class Program:
             context = Context(self)
         threads = settings.threads if self.parallel else 1
         addresses = [b.address or address_of(b) for b in inputs]
-        made = results.take(self.shelves)
+        taken = [i for i in given_up if i in self._taken]
+        made = self._take(inputs, taken) if taken else results.take(self.shelves)
         addresses += [b.address for b in made]
         arena = arenas.take(self.arena_bytes + threads * self.stride)
         try:
@@ -287,9 +299,17 @@ class Program:
             else:
                 self._run_kept(context, inputs, threads, self.kept)
         finally:
+            for i in taken:
+                inputs[i].serial = 0  # it is another value now
             arenas.give(arena)
             self._contexts.append(context)
         return self.results(inputs, made)
+
+    def _take(self, inputs: Sequence[Buffer], taken: Sequence[int]) -> list[Buffer]:
+        """The buffers of the outputs, some of them inputs until now."""
+        places = {self._taken[i]: inputs[i] for i in taken}
+        fresh = iter(results.take([s for n, s in enumerate(self.shelves) if n not in places]))
+        return [places[n] if n in places else next(fresh) for n in range(len(self.shelves))]
 
     def results(self, inputs: Sequence[Buffer], made: list[Buffer]) -> list[Buffer]:
         """The buffers of the outputs, given those of the inputs and those of the OUTPUT slots."""
