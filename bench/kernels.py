@@ -22,10 +22,12 @@ from onegraph.kernels.compile import compile_text, load
 from onegraph.kernels.contraction import (
     Axis,
     Contraction,
+    better_swapped,
     matmul,
     merge,
     plain_kernel,
     scratch_bytes,
+    swap,
     tasks,
 )
 from onegraph.kernels.target import host
@@ -127,7 +129,11 @@ def _matmul(m: int, n: int, k: int, ta: bool = False, tb: bool = False, batch: i
         return lambda: a @ b
 
     name = f"matmul {'T' if ta else ''}{m}x{k} @ {'T' if tb else ''}{k}x{n}" + (f" x{batch}" if batch > 1 else "")
-    return Case(name, spec, (batch * m * k, batch * k * n, batch * m * n), rival)
+    sizes = (batch * m * k, batch * k * n, batch * m * n)
+    swapped = swap(spec)
+    if better_swapped(spec) and swapped is not None:
+        return Case(name, swapped, (sizes[1], sizes[0], sizes[2]), rival)
+    return Case(name, spec, sizes, rival)
 
 
 def _forward(n: int, size: int, ic: int, oc: int, kernel: int, stride: int, pad: int | None = None) -> Case:

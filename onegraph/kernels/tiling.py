@@ -191,7 +191,7 @@ def _complete(spec: Contraction, target: Target, block: _Block) -> Tiling:
     masks = target.vector_bits >= 512
     strided = abs(depth[-1].a) > 1
     flat = _few_rows(spec) and spec.b_column == 1
-    level, steps = _depth_block(spec, 16 if flat else 256 if strided else 512, flat)
+    level, steps = _depth_block(spec, *((16, 0) if flat else (256, 512) if strided else (512, 2560)))
     blocked = steps * math.prod(a.size for a in depth[level + 1 :])
     ragged = spec.columns % width != 0 and not masks and not spec.b_padded
     far = spec.b_panel is None and any(abs(a.b) * size >= 1024 for a in depth)
@@ -213,14 +213,17 @@ def _complete(spec: Contraction, target: Target, block: _Block) -> Tiling:
     return _tasks(spec, target, made, blocked)
 
 
-def _depth_block(spec: Contraction, wanted: int, always: bool) -> tuple[int, int]:
-    """The axis of the depth to cut, and how many of its steps make a block of about `wanted`."""
+def _depth_block(spec: Contraction, wanted: int, whole: int) -> tuple[int, int]:
+    """The axis of the depth to cut, and how many of its steps make a block of about `wanted`.
+
+    A depth of up to `whole` is not cut: fewer panels then stay in L2 together, but no sums go to memory and back.
+    """
     sizes = [axis.size for axis in merged_depth(spec)]
+    if math.prod(sizes) <= whole:
+        return 0, max(1, sizes[0])
     level = 0
     while level < len(sizes) - 1 and math.prod(sizes[level + 1 :]) > wanted:
         level += 1
-    if level == 0 and math.prod(sizes) <= 2 * wanted and not always:
-        return 0, max(1, sizes[0])
     steps = max(1, wanted // max(1, math.prod(sizes[level + 1 :])))
     return level, max(1, _up(sizes[level], max(1, round(sizes[level] / steps))))
 
@@ -276,7 +279,7 @@ def _matrix(spec: Contraction, target: Target) -> Tiling:
     limit = matrix_tiles.ROWS
     tile = max(1, min(size, min(range(limit // 2, limit + 1), key=lambda t: (_up(size, t) * (1 + (t > 16)), -t))))
     direct = _is_direct(spec)
-    level, steps = _depth_block(spec, 2048 if direct else 1024, False)
+    level, steps = _depth_block(spec, *((2048, 4096) if direct else (1024, 2048)))
     sizes = [a.size for a in merged_depth(spec)]
     if not direct and level and math.prod(sizes[level:]) % matrix_tiles.DEPTH:
         level, steps = 0, max(1, 1024 // math.prod(sizes[1:]))
