@@ -28,7 +28,7 @@ from onegraph.kernels.nest_code import ENTRY_ARGUMENTS, NestCode
 from onegraph.kernels.scalar import Scalar
 from onegraph.kernels.target import Target
 from onegraph.kernels.tiling import tiling
-from onegraph.ops.index import Index, Position, Var, shape_of
+from onegraph.ops.index import Index, Position, Var, linear, shape_of
 from onegraph.ops.leaf import constant
 from onegraph.ops.record import OPS
 
@@ -118,16 +118,24 @@ class Contractions:
         self.add(node, [Product(left, right, list(batch), [m], n, [k], result)])
 
     def operand(self, node: Node, position: Position) -> Operand:
-        """The value in memory that an operand is a view of, if it is an affine one; else the operand itself."""
+        """The value in memory that an operand is a view of, if its elements are evenly spaced in it; else itself."""
+        best = Operand(node, position)
         base, at = node, position
         while is_movement(base):
             reads = movement_reads(base, at)
-            if len(reads) != 1 or reads[0].conditions or not all(_affine(p) for p in reads[0].position):
-                return Operand(node, position)
+            if len(reads) != 1 or reads[0].conditions:
+                break
             base, at = base.inputs[reads[0].input], reads[0].position
-        if base.op == "iota" or base.op == "constant" and base.attributes["value"].array.size == 1:
-            return Operand(node, position)
-        return Operand(base, at)
+            if base.op == "iota" or (base.op == "constant" and base.attributes["value"].array.size == 1):
+                break
+            plain = tuple(range(len(at)))
+            if all(_affine(p) for p in at):
+                best = Operand(base, at)
+            elif self.arrangement.order.get(base, plain) == plain and base not in self.arrangement.halo:
+                if _affine(linear(at, shape_of(base))):  # evenly spaced as long as the value is in row-major order
+                    self.arrangement.order[base] = plain
+                    best = Operand(base, at)
+        return best
 
     def panels(self, product: Product, matrix: Node, spec: Contraction) -> None:
         """Pack B: `matrix` has (batch, depth..., columns); the node that is packed becomes the operand."""
@@ -141,7 +149,6 @@ class Contractions:
         cut = OPS["reshape"](matrix, shape=(*shape[:-1], panels, width))
         rank = len(shape)
         packed = OPS["permute"](cut, dims=(0, rank - 1, *range(1, rank - 1), rank))
-
         self.prepared.packed.add(packed)
         self.arrangement.order[packed] = tuple(range(rank + 1))
         product.b = Operand(packed, product.b.position)

@@ -176,10 +176,12 @@ class Fusion:
         if cost[node] > INLINE_LIMIT:
             return True
         small = prod(shape_of(node)) == 1 and cost[node] <= 8
-        if any(times >= 2 for _, times in consumers) and not small and (large[node] or not cheap[node]):
+        size = prod(shape_of(node))
+        read = [i for i in large[node] if prod(shape_of(i)) * 8 >= size]
+        if any(times >= 2 for _, times in consumers) and not small and (read or not cheap[node]):
             return True
         if len({c for c, _ in consumers}) > 1 and not small:
-            return not (cheap[node] and cost[node] <= RECOMPUTE_LIMIT and len(large[node]) <= 2)
+            return not (cheap[node] and cost[node] <= RECOMPUTE_LIMIT and len(read) <= 2)
         return False
 
     # ----------------------------------------------------------------- groups
