@@ -101,7 +101,7 @@ def run_row(row: Row, options: Options, limit: float, torch_compiler: TorchCompi
     if row.kind == "ratio" and torch_compiler is not None and "theirs" in options.sides:
         skip, remarks = torch_compiler.find_out(row, options)
     result = run_child(row.name, replace(options, skip=skip), limit, torch_compiler_folder(torch_compiler))
-    return {**result, "compile": remarks}
+    return {**result, "compile": remarks, "quick": options.quick}
 
 
 def torch_compiler_folder(torch_compiler: TorchCompiler | None) -> Path:

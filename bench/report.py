@@ -62,17 +62,20 @@ def verdict(row: Row, result: dict[str, Any]) -> str:
         return f"failed: {result['error']}"
     if "missing" in result:
         return f"not there: {result['missing']}"
+    if result.get("quick"):
+        return "tiny sizes"
+    reached = ratio(result)
     if row.kind == "figure":
         limit = result.get("limit", row.target)
-        return "-" if limit is None else "hit" if result["value"] <= limit else "miss"
-    reached = ratio(result)
-    if reached is None:
+        good = limit is not None and result["value"] <= limit
+    elif reached is None:
         return "one side only"
-    if row.target is None:
+    elif row.target is None:
         return "-"
-    share = copy_share(result)
-    word = "hit" if reached >= row.target and (share is None or share >= COPY_SHARE) else "miss"
-    others = result.get("others", 0.0)
+    else:
+        share = copy_share(result)
+        good = reached >= row.target and (share is None or share >= COPY_SHARE)
+    word, others = "hit" if good else "miss", result.get("others", 0.0)
     return f"{word}? others kept {others:.1f} cores busy" if others > CROWDED else word
 
 

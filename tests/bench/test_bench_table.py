@@ -96,6 +96,12 @@ def test_neither_hit_nor_miss_counts_in_a_crowd() -> None:
     row, result = ROWS["resnet50"], contest(0.5, eager=1.0)
     assert report.verdict(row, {**result, "others": 0.1}) == "hit"
     assert report.verdict(row, {**result, "others": 0.9}) == "hit? others kept 0.9 cores busy"
+    assert report.verdict(ROWS["import"], {"value": 0.6, "others": 1.4}) == "miss? others kept 1.4 cores busy"
+
+
+def test_tiny_sizes_have_no_verdict() -> None:
+    assert report.verdict(ROWS["resnet50"], {**contest(0.5, eager=1.0), "quick": True}) == "tiny sizes"
+    assert report.verdict(ROWS["resnet50"], {"error": "SIGSEGV", "quick": True}) == "failed: SIGSEGV"
 
 
 def test_a_row_runs_in_a_process_of_its_own(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -103,7 +109,7 @@ def test_a_row_runs_in_a_process_of_its_own(capsys: pytest.CaptureFixture[str], 
     assert main(["compiler", "matmul-thin", *options]) == 0
     output = capsys.readouterr().out
     assert "| matmul 64x1000x100 | 1.5 |" in output
-    assert "one side only" in output
+    assert "| tiny sizes |" in output
     assert '"median"' in (tmp_path / "all.json").read_text()
 
 
