@@ -80,11 +80,9 @@ class Index:
         self.constant = constant
         low = high = constant
         for atom, factor in terms.items():
-            top = _top(atom)
-            if factor > 0:
-                high += factor * top
-            else:
-                low += factor * top
+            bottom, top = _bounds(atom)
+            low += factor * (bottom if factor > 0 else top)
+            high += factor * (top if factor > 0 else bottom)
         self.low = low
         self.high = high
         self._hash = hash((frozenset(terms.items()), constant))
@@ -157,6 +155,10 @@ class Index:
         if common > 1:  # (g a + c) // (g b) = (a + c // g) // b
             r = Index({a: f // common for a, f in r.terms.items()}, r.constant // common)
             return q + (r // (by // common))
+        for step in sorted({f for f in r.terms.values() if f > 1 and by % f == 0}):  # (s a + b) // (s c), b < s: a // c
+            a, b = r._split(step)
+            if b.low >= 0 and b.high < step:
+                return q + (a // (by // step))
         if len(r.terms) == 1 and not r.constant:
             ((atom, factor),) = r.terms.items()
             if factor == 1 and isinstance(atom, Quotient) and atom.of.low >= 0:  # (x // a) // b = x // (a b)
@@ -175,6 +177,10 @@ class Index:
         if common > 1 and len(r.terms):  # (g a + c) % (g b) = g ((a + c // g) % b) + c % g
             inner = Index({a: f // common for a, f in r.terms.items()}, r.constant // common)
             return (inner % (by // common)) * common + r.constant % common
+        for step in sorted({f for f in r.terms.values() if f > 1 and by % f == 0}):
+            a, b = r._split(step)
+            if b.low >= 0 and b.high < step:
+                return (a % (by // step)) * step + b
         if len(r.terms) == 1 and not r.constant:
             ((atom, factor),) = r.terms.items()
             if factor == 1 and isinstance(atom, Remainder) and atom.by % by == 0:
@@ -225,12 +231,12 @@ class Index:
         return "+".join(parts).replace("+-", "-")
 
 
-def _top(atom: Atom) -> int:
-    if isinstance(atom, Var):
-        return atom.size - 1
+def _bounds(atom: Atom) -> tuple[int, int]:
     if isinstance(atom, Quotient):
-        return max(0, atom.of.high // atom.by)
-    return (atom.size if isinstance(atom, Known) else atom.by) - 1
+        return atom.of.low // atom.by, atom.of.high // atom.by
+    if isinstance(atom, Remainder):
+        return 0, atom.by - 1
+    return 0, atom.size - 1
 
 
 def known(index: Index, size: int) -> Index:
@@ -281,6 +287,9 @@ def from_linear(flat: Index, shape: Sequence[int]) -> Position:
     >>> i = Var("i", 24)
     >>> from_linear(Index.of(i), (2, 3, 4))
     (i//12, i//4%3, i%4)
+    >>> j = Var("j", 5)
+    >>> from_linear(Index.of(i) * 5 + Index.of(j), (6, 20))
+    (i//4, 5*(i%4)+j)
     """
     out, step = [], prod(shape)
     if step == 0:
