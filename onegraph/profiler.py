@@ -38,6 +38,7 @@ class FunctionEventAvg:
         count: how often it ran.
         cpu_time_total: microseconds of all calls together, from the first thread's start to the last one's end.
         flops, bytes: operations, and bytes that must move at least, of all calls; 0 where they are not known.
+        marked: whether it is a part that `record_function` marks, not a kernel.
     """
 
     key: str
@@ -45,6 +46,7 @@ class FunctionEventAvg:
     cpu_time_total: float
     flops: int = 0
     bytes: int = 0
+    marked: bool = False
 
     @property
     def cpu_time(self) -> float:
@@ -53,8 +55,8 @@ class FunctionEventAvg:
 
     @property
     def self_cpu_time_total(self) -> float:
-        """The same as `cpu_time_total`: kernels do not call each other."""
-        return self.cpu_time_total
+        """Microseconds of kernels; 0 for marked parts, whose kernels are counted by themselves."""
+        return 0.0 if self.marked else self.cpu_time_total
 
     def share_of_limit(self, limits: Limits) -> float:
         """Time that the machine would need at its best, over the time that it took."""
@@ -64,7 +66,7 @@ class FunctionEventAvg:
 
 _SORTS: dict[str, Callable[[FunctionEventAvg], Any]] = {
     "cpu_time_total": lambda e: -e.cpu_time_total,
-    "self_cpu_time_total": lambda e: -e.cpu_time_total,
+    "self_cpu_time_total": lambda e: -e.self_cpu_time_total,
     "cpu_time": lambda e: -e.cpu_time,
     "count": lambda e: -e.count,
     "flops": lambda e: -e.flops,
@@ -78,7 +80,7 @@ class EventList(list[FunctionEventAvg]):
     @property
     def self_cpu_time_total(self) -> float:
         """Microseconds of all kernels together."""
-        return sum(e.cpu_time_total for e in self)
+        return sum(e.self_cpu_time_total for e in self)
 
     def table(
         self, sort_by: str | None = None, row_limit: int = 100, max_name_column_width: int = 55, **ignored: Any
@@ -105,7 +107,7 @@ class EventList(list[FunctionEventAvg]):
         for name, e in zip(names, rows, strict=True):
             time_ = max(e.cpu_time_total, 1e-3)
             lines.append(
-                f"{name:{width}}  {e.count:10}  {e.cpu_time_total:14.1f}  {e.cpu_time:17.1f}  {e.cpu_time_total / total:6.1%}"
+                f"{name:{width}}  {e.count:10}  {e.cpu_time_total:14.1f}  {e.cpu_time:17.1f}  {e.self_cpu_time_total / total:6.1%}"
                 f"  {e.flops / time_ / 1e3:7.1f}  {e.bytes / time_ / 1e3:6.1f}  {e.share_of_limit(limits):8.0%}"
             )
         lines.append(f"CPU time total: {self.self_cpu_time_total / 1e3:.3f} ms")
@@ -230,7 +232,7 @@ class profile:
         for mark in self.marks:
             marks.setdefault(mark.name, []).append(mark.end - mark.start)
         found = [FunctionEventAvg(r.name, r.calls, r.seconds * 1e6, r.flops, r.bytes) for r in self.recorder.rows()]
-        found += [FunctionEventAvg(name, len(times), sum(times) / 1e3) for name, times in marks.items()]
+        found += [FunctionEventAvg(name, len(times), sum(times) / 1e3, marked=True) for name, times in marks.items()]
         return EventList(sorted(found, key=lambda e: -e.cpu_time_total))
 
     def chrome_trace(self) -> dict[str, Any]:

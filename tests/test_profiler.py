@@ -47,6 +47,8 @@ def test_the_table() -> None:
     with profile() as prof, record_function("a part with a long name"):
         work()
     averages = prof.key_averages()
+    (mark,) = [e for e in averages if e.marked]
+    assert mark.self_cpu_time_total == 0 and averages.self_cpu_time_total > 0
     table = averages.table(sort_by="cpu_time_total", row_limit=10)
     assert "# of Calls" in table and "matmul" in table and "a part with a long name" in table
     assert averages.table(row_limit=1).count("\n") == 2

@@ -21,7 +21,11 @@ def _losses(text: str) -> list[float]:
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
-def test_example_runs(path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_example_runs(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(og.config.settings, "backend", og.config.settings.backend)  # one of them changes it
     monkeypatch.setattr(sys, "argv", [str(path), *(["1"] if path.stem == "lenet_digits" else [])])
     np.random.seed(0)
     og.manual_seed(0)
@@ -55,3 +59,10 @@ def test_custom_gradient_finds_the_line() -> None:
 
 def test_control_flow_learns_a_factor() -> None:
     assert 0.5 < runpy.run_path(str(FOLDER / "control_flow.py"))["main"]() < 1
+
+
+def test_explain_and_profile_writes_what_it_says(tmp_path: Path) -> None:
+    with og.config.using(backend="native"):
+        times = runpy.run_path(str(FOLDER / "explain_and_profile.py"))["main"](tmp_path, batch=8)
+    assert any("matmul" in name for name in times)
+    assert {p.name for p in tmp_path.iterdir()} == {"plan.html", "trace.json"}
