@@ -7,15 +7,19 @@ them in one native call.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from onegraph.backends.contract import Backend, Buffer, register_backend
+from onegraph.backends.native import layout
+from onegraph.backends.native.control import run_cond, run_scan, run_while
 from onegraph.backends.native.launch import Launch, Lowered, Place
-from onegraph.backends.native.layout import ProgramBuilder
+from onegraph.backends.native.layout import Loop, ProgramBuilder
 from onegraph.backends.native.lowering import lower
 from onegraph.backends.native.program import Program
+from onegraph.backends.native.reading import is_control
 from onegraph.errors import DivisionError, OneGraphError, OutOfMemoryError
 from onegraph.ir.dtype import DType
 from onegraph.ir.graph import Graph
@@ -23,6 +27,7 @@ from onegraph.ir.node import Node
 from onegraph.kernels.target import host
 from onegraph.ops.evaluate import execute_node
 from onegraph.ops.shapes import show
+from onegraph.passes.pipeline import optimize
 
 Array = np.ndarray[Any, Any]
 
@@ -54,7 +59,9 @@ def build_program(lowered: Lowered, replaced: Sequence[tuple[int, int]] = ()) ->
     def slot(place: Place) -> int:
         found = slots.get(id(place))
         if found is None:
-            if place.kind == "output":
+            if place.base is not None:
+                found = builder.part(slot(place.base), place.offset, place.shape, place.dtype, place.bytes)
+            elif place.kind == "output":
                 found = builder.output(place.shape, place.dtype)
             elif place.kind == "constant":
                 assert place.array is not None
@@ -64,25 +71,40 @@ def build_program(lowered: Lowered, replaced: Sequence[tuple[int, int]] = ()) ->
             slots[id(place)] = found
         return found
 
+    def described(launch: Launch) -> dict[str, Any]:
+        assert launch.kernel is not None
+        first = next(iter(launch.nodes), None)
+        return {
+            "kernel": launch.kernel,
+            "buffers": tuple([slot(p) for p in launch.buffers]),
+            "reads": tuple([slot(p) for p in launch.reads]),
+            "writes": tuple([slot(p) for p in launch.writes]),
+            "in_place": tuple([(slot(a), slot(b)) for a, b in launch.in_place]),
+            "keep": launch.keep,
+            "label": launch.kernel.name,
+            "location": None if first is None else _location(first),
+            "error": launch.error,
+        }
+
     outputs = [slot(p) for p in lowered.outputs]
     for launch in lowered.launches:
         reads, writes = [slot(p) for p in launch.reads], [slot(p) for p in launch.writes]
         if launch.host is not None:
             builder.host(host_function(launch), reads, writes, launch.host.op)
-            continue
-        assert launch.kernel is not None
-        first = next(iter(launch.nodes), None)
-        builder.launch(
-            launch.kernel,
-            [slot(p) for p in launch.buffers],
-            reads,
-            writes,
-            in_place=tuple([(slot(a), slot(b)) for a, b in launch.in_place]),
-            keep=launch.keep,
-            label=launch.kernel.name,
-            location=None if first is None or first.source is None else first.source[:2],
-            error=launch.error,
-        )
+        elif launch.loop is not None:
+            builder.loop(
+                Loop(
+                    tuple([layout.Launch(**described(s)) for s in launch.loop.launches]),
+                    tuple([tuple(m) for m in launch.loop.moves]),
+                    tuple(launch.loop.barriers),
+                    launch.loop.turns,
+                    tuple(reads),
+                    tuple(writes),
+                    next(iter(launch.nodes)).op,
+                )
+            )
+        else:
+            builder.launch(**described(launch))
     given = [slots[id(place)] for place in sorted(lowered.inputs, key=lambda p: p.number)]
     return Program(builder, outputs, [(outputs[new], given[old]) for new, old in replaced])
 
@@ -91,10 +113,11 @@ def host_function(launch: Launch) -> Callable[[list[Array]], Sequence[Array]]:
     """What Python does for a node without a kernel."""
     node, items = launch.host, launch.items
     assert node is not None
+    execute = control_function(node) if is_control(node) else partial(execute_node, node)
 
     def run(arrays: list[Array]) -> Sequence[Array]:
         try:
-            result = execute_node(node, arrays)
+            result = execute(arrays)
         except OneGraphError as error:
             error.location = _location(node) or error.location
             raise
@@ -111,6 +134,20 @@ def host_function(launch: Launch) -> Callable[[list[Array]], Sequence[Array]]:
     return run
 
 
+def control_function(node: Node) -> Callable[[list[Array]], tuple[Array, ...]]:
+    """Control flow that Python steers: its graphs are programs."""
+    a = node.attributes
+    if node.op == "cond":
+        return partial(run_cond, node, _program(a["then"]), _program(a["otherwise"]))
+    if node.op == "while":
+        return partial(run_while, node, _program(a["condition"]), _program(a["body"]))
+    return partial(run_scan, node, _program(a["body"]))
+
+
+def _program(graph: Graph) -> Program:
+    return NativeExecutable(optimize(graph)).program
+
+
 def _location(node: Node) -> tuple[str, int] | None:
     return None if node.source is None else node.source[:2]
 
@@ -125,6 +162,10 @@ def describe(lowered: Lowered) -> str:
 
     for number, launch in enumerate(lowered.launches):
         buffers = ", ".join(f"{name(p)} {p.dtype.short}{show(p.shape)}" for p in launch.buffers)
+        if launch.loop is not None:
+            lines.append(f"{number}: {launch.loop.turns} turns of")
+            lines += [f"    {s.kernel.name}, {s.kernel.tasks} tasks" for s in launch.loop.launches if s.kernel]
+            continue
         if launch.kernel is None:
             lines.append(f"{number}: Python: {launch.host.op if launch.host else ''}({buffers})")
             continue

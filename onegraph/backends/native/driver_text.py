@@ -21,19 +21,21 @@ LINE = 64
 
 # A job, in words of eight bytes.
 RECORDS, COUNT, SLOTS, COUNTERS, PARTS, DONE, RUN, THREADS, SCRATCH, STRIDE, POINTERS, STATUS, PROFILE = range(13)
-CURRENT = 16  # on a line of its own: the record where thread 0 is, for threads that join late
+REPEAT = 13
+CURRENT = 16  # on a line of its own: where thread 0 is (turn times COUNT plus record), for threads that join late
 JOB_WORDS = 24
 """RECORDS and COUNT: the records. SLOTS: addresses of values. COUNTERS: a line for each record and part, PARTS of them a
 record. DONE: a line for each group. RUN: how often it ran on several threads. THREADS: how many take part.
 SCRATCH, STRIDE: memory of the first thread, bytes from one thread to the next, of which the first POINTERS bytes are
 for the addresses of a kernel's buffers. STATUS: a line for each thread. PROFILE: PROFILE_WORDS for each record and
-thread, or null."""
+thread, or null. REPEAT: how often the records are run in turn, at least once; the number of the run counts turns."""
 
 # A record, in words.
-FUNCTION, SLOT_NUMBERS, SLOT_COUNT, TASKS, GRAIN, BARRIER, GROUP, EXPECTED = range(8)
-RECORD_WORDS = 8
+FUNCTION, SLOT_NUMBERS, SLOT_COUNT, TASKS, GRAIN, BARRIER, GROUP, EXPECTED, STEPS = range(9)
+RECORD_WORDS = 9
 """SLOT_NUMBERS: i32 each. GRAIN: fewest tasks to take at once. BARRIER: 1 to wait for group GROUP - 1, which has EXPECTED
-tasks; plus 2 where the record is a group of its own that one thread does alone, which is then thread 0."""
+tasks; plus 2 where the record is a group of its own that one thread does alone, which is then thread 0. STEPS: null, or two words
+for each slot, a step in bytes and a mask: in turn t the slot's address is `step * (t & mask)` further."""
 
 PROFILE_WORDS = 4
 """Start and end in nanoseconds, tasks, chunks."""
@@ -109,7 +111,7 @@ class Writer:
         seconds = f.mul(f.load("i64", moment), 1_000_000_000)
         return f.add(seconds, f.load("i64", f.element(moment, "i64", 1)))
 
-    def pointers(self, f: Function, job: Value, record: Value, scratch: Value) -> None:
+    def pointers(self, f: Function, job: Value, record: Value, scratch: Value, turn: Value) -> None:
         """Put the addresses of a record's buffers where its kernel reads them."""
         slots, numbers = self.word(f, job, SLOTS, "ptr"), self.word(f, record, SLOT_NUMBERS, "ptr")
 
@@ -118,6 +120,26 @@ class Writer:
             f.store(f.load("ptr", f.element(slots, "ptr", number)), f.element(scratch, "ptr", i))
 
         f.loop(0, self.word(f, record, SLOT_COUNT), 1, copy)
+
+        def move(i: Value, _: list[Value]) -> None:
+            pair, place = f.element(steps, "i64", f.mul(i, 2)), f.element(scratch, "ptr", i)
+            distance = f.mul(self.word(f, pair, 0), f.integer("and", self.word(f, pair, 1), turn))
+            f.store(f.element(f.load("ptr", place), "i8", distance), place)
+
+        steps = self.word(f, record, STEPS, "ptr")
+        with f.only_if(f.compare("ne", self.word(f, record, STEPS), 0)):
+            f.loop(0, self.word(f, record, SLOT_COUNT), 1, move)
+
+    def turns(self, f: Function, job: Value, k: Value) -> tuple[Value, Value]:
+        """Turn and record of step k of a job."""
+        count = self.word(f, job, COUNT)
+        turn = f.divide(k, count)
+        return turn, f.sub(k, f.mul(turn, count))
+
+    def start_clock(self, f: Function, place: Value) -> None:
+        """Note a start, put back by the time of earlier turns: the end shows the time of all of them."""
+        before = f.sub(f.load("i64", f.element(place, "i64", 1)), f.load("i64", place))
+        f.store(f.sub(self.clock(f), before), place)
 
     def call_kernel(
         self, f: Function, job: Value, index: Value, record: Value, thread: Value, span: tuple[Value, Value]
@@ -160,21 +182,23 @@ class Writer:
         records = self.word(f, job, RECORDS, "ptr")
         zero = f.constant("i64", 0)
 
-        def body(i: Value, _: list[Value]) -> None:
+        def body(k: Value, _: list[Value]) -> None:
+            turn, i = self.turns(f, job, k)
             record = f.element(records, "i64", f.mul(i, RECORD_WORDS))
-            self.pointers(f, job, record, self.scratch(f, job, zero))
+            self.pointers(f, job, record, self.scratch(f, job, zero), turn)
             tasks = self.word(f, record, TASKS)
             profiled = self.profiled(f, job)
             with f.only_if(profiled):
                 place = self.profile(f, job, i, zero)
-                f.store(self.clock(f), place)
-                f.store(tasks, f.element(place, "i64", 2))
-                f.store(f.constant("i64", 1), f.element(place, "i64", 3))
+                self.start_clock(f, place)
+                for word, more in ((2, tasks), (3, f.constant("i64", 1))):
+                    at = f.element(place, "i64", word)
+                    f.store(f.add(f.load("i64", at), more), at)
             self.call_kernel(f, job, i, record, zero, (zero, tasks))
             with f.only_if(profiled):
                 f.store(self.clock(f), f.element(self.profile(f, job, i, zero), "i64", 1))
 
-        f.loop(0, self.word(f, job, COUNT), 1, body)
+        f.loop(0, f.mul(self.word(f, job, COUNT), self.word(f, job, REPEAT)), 1, body)
         f.ret()
 
     # ------------------------------------------------------------------------------------------ several threads
@@ -182,7 +206,8 @@ class Writer:
     def _take(self, f: Function, counter: Value, run: Value, limits: tuple[Value, Value], grain: Value) -> list[Value]:
         """Take the next tasks of a part: (first, last), equal when none are left.
 
-        The counter holds the run's number above the next task; one of an earlier run stands for the part's start.
+        The counter holds the run's number above the next task; one of an earlier run stands for the part's start. One of
+        a later run tells a thread that was asleep that nothing is left.
         """
         begin, end = limits
         first, last = f.stack("i64"), f.stack("i64")
@@ -191,7 +216,9 @@ class Writer:
             old = atomic_load(f, "i64", counter, "monotonic")
             fresh = f.compare("eq", f.integer("lshr", old, 32), run)
             start = f.select(fresh, f.integer("and", old, 0xFFFFFFFF), begin)
-            left = f.maximum(f.sub(end, start), 0)
+            ahead = f.integer("and", f.sub(f.integer("lshr", old, 32), f.add(run, 1)), 0xFFFFFFFF)
+            later = f.compare("ult", ahead, 1 << 31)
+            left = f.select(later, f.constant("i64", 0), f.maximum(f.sub(end, start), 0))
             amount = f.minimum(f.maximum(f.integer("lshr", left, 2), grain), left)
             stop = f.add(start, amount)
             f.store(start, first)
@@ -204,10 +231,13 @@ class Writer:
         self.loop(f, attempt)
         return [f.load("i64", first), f.load("i64", last)]
 
-    def _record(self, f: Function, job: Value, i: Value, record: Value, thread: Value, local: Value) -> None:
+    def _record(
+        self, f: Function, job: Value, place: tuple[Value, Value], record: Value, thread: Value, local: Value
+    ) -> None:
         """Do tasks of one record until none are left; `local` counts them."""
+        turn, i = place
         tasks, grain = self.word(f, record, TASKS), self.word(f, record, GRAIN)
-        run = f.integer("and", self.word(f, job, RUN), 0xFFFFFFFF)
+        run = f.integer("and", f.add(self.word(f, job, RUN), turn), 0xFFFFFFFF)
         threads = self.word(f, job, THREADS)
         parts = f.maximum(f.minimum(threads, f.divide(f.add(tasks, f.sub(grain, 1)), grain)), 1)
         lines = f.mul(i, self.word(f, job, PARTS))
@@ -227,10 +257,10 @@ class Writer:
                 first, last = self._take(f, counter, run, (begin, end), grain)
                 self.leave_if(f, f.compare("eq", first, last), after)
                 with f.only_if(f.compare("eq", f.load("i64", began), 0)):
-                    self.pointers(f, job, record, self.scratch(f, job, thread))
+                    self.pointers(f, job, record, self.scratch(f, job, thread), turn)
                     f.store(f.constant("i64", 1), began)
                     with f.only_if(self.profiled(f, job)):
-                        f.store(self.clock(f), self.profile(f, job, i, thread))
+                        self.start_clock(f, self.profile(f, job, i, thread))
                 self.call_kernel(f, job, i, record, thread, (first, last))
                 amount = f.sub(last, first)
                 f.store(f.add(f.load("i64", local), amount), local)
@@ -260,31 +290,46 @@ class Writer:
                 atomic_add(f, f.element(done, "i8", f.mul(f.load("i64", group), LINE)), count)
                 f.store(f.constant("i64", 0), local)
 
-        def body(i: Value, _: list[Value]) -> None:
+        last = self.word(f, job, COUNT)
+        mark = f.element(
+            records, "i64", f.mul(last, RECORD_WORDS)
+        )  # stands after the records, with the last group's tasks
+
+        def await_group(record: Value, turn: Value) -> None:
+            before = f.sub(self.word(f, record, GROUP), 1)
+            expected = f.mul(self.word(f, record, EXPECTED), f.add(self.word(f, job, RUN), turn))
+            self.wait(f, f.element(done, "i8", f.mul(before, LINE)), "sge", expected)
+
+        def body(k: Value, _: list[Value]) -> None:
+            turn, i = self.turns(f, job, k)
             record = f.element(records, "i64", f.mul(i, RECORD_WORDS))
             apart = f.integer("and", f.integer("lshr", self.word(f, record, BARRIER), 1), f.minimum(thread, 1))
-            f.if_(f.compare("ne", apart, 0), flush, lambda: enter(i, record))
+            f.if_(f.compare("ne", apart, 0), flush, lambda: enter(k, turn, i, record))
 
-        def enter(i: Value, record: Value) -> None:
+        def arrived(k: Value) -> None:
+            """Threads that join late start where everything before is done, and wait for that themselves."""
+            with f.only_if(f.compare("eq", thread, 0)):
+                atomic_store(f, k, f.element(job, "i64", CURRENT), "monotonic")
+
+        def enter(k: Value, turn: Value, i: Value, record: Value) -> None:
+            again = f.integer("and", f.compare("eq", i, 0), f.compare("sgt", turn, 0))
+            with f.only_if(again):  # everything of the turn before
+                flush()
+                await_group(mark, f.sub(turn, 1))
+                arrived(k)
             with f.only_if(f.compare("ne", f.integer("and", self.word(f, record, BARRIER), 1), 0)):
                 flush()
-                before = f.sub(self.word(f, record, GROUP), 1)
-                expected = f.mul(self.word(f, record, EXPECTED), self.word(f, job, RUN))
-                self.wait(f, f.element(done, "i8", f.mul(before, LINE)), "sge", expected)
-                with f.only_if(f.compare("eq", thread, 0)):
-                    atomic_store(f, i, f.element(job, "i64", CURRENT), "monotonic")
+                await_group(record, turn)
+                arrived(k)
             f.store(self.word(f, record, GROUP), group)
-            self._record(f, job, i, record, thread, local)
+            self._record(f, job, (turn, i), record, thread, local)
 
         start = atomic_load(f, "i64", f.element(job, "i64", CURRENT), "monotonic")
-        last = self.word(f, job, COUNT)
-        f.loop(start, last, 1, body)
+        turns = self.word(f, job, REPEAT)
+        f.loop(start, f.mul(last, turns), 1, body)
         flush()
-        with f.only_if(f.compare("eq", thread, 0)):  # after the records comes a mark with the last group's tasks
-            mark = f.element(records, "i64", f.mul(last, RECORD_WORDS))
-            before = f.sub(self.word(f, mark, GROUP), 1)
-            expected = f.mul(self.word(f, mark, EXPECTED), self.word(f, job, RUN))
-            self.wait(f, f.element(done, "i8", f.mul(before, LINE)), "sge", expected)
+        with f.only_if(f.compare("eq", thread, 0)):
+            await_group(mark, f.sub(turns, 1))
         f.ret()
 
     def _run(self) -> None:
@@ -322,6 +367,8 @@ class Writer:
             # From here on no thread takes the job up; those that have it leave soon.
             atomic_store(f, f.constant("i64", 0), current, "seq_cst")
             self.wait(f, f.element(pool, "i64", ACTIVE), "eq", f.constant("i64", 0), "seq_cst")
+            more = f.sub(self.word(f, job, REPEAT), 1)
+            f.store(f.add(self.word(f, job, RUN), more), f.element(job, "i64", RUN))
             atomic_store(f, f.constant("i64", 0), lock)
 
         def alone() -> None:

@@ -54,8 +54,7 @@ def _run(program: Program, context: Context) -> None:
         if isinstance(step, HostStep):
             program.call_host(step, context.words)
             continue
-        steps = [program.layout.steps[i] for i in step.records.steps]
-        most = max(s.kernel.scratch for s in steps if not isinstance(s, HostStep))
+        most = max(s.kernel.scratch for s in step.records.launches)
         scratch = GuardedBlock(program.pointer_bytes + -(-most // 64) * 64)
         step.words[d.SCRATCH] = scratch.address
         if driver().run(step.address, None, 1):

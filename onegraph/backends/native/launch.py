@@ -23,6 +23,7 @@ class Place:
         number: which input or output.
         array: of a constant.
         name: for people.
+        base, offset: for a part of another place: which, and how many bytes after its start.
     """
 
     kind: str
@@ -32,6 +33,8 @@ class Place:
     number: int = 0
     array: np.ndarray[Any, Any] | None = None
     name: str = ""
+    base: Place | None = None
+    offset: int = 0
 
 
 @dataclass(eq=False)
@@ -45,6 +48,7 @@ class Launch:
         in_place: pairs (written, read) that may share memory.
         keep: the inputs that the results depend on, if they are kept as long as the same inputs are given.
         error: makes the exception for a run-time error; a general one by default.
+        loop: launches that are repeated, instead of a kernel.
     """
 
     reads: list[Place]
@@ -57,6 +61,17 @@ class Launch:
     in_place: list[tuple[Place, Place]] = field(default_factory=list)
     keep: frozenset[int] | None = None
     error: Callable[[int, int, int], Exception] | None = None
+    loop: Repeated | None = None
+
+
+@dataclass(eq=False)
+class Repeated:
+    """Launches that are run in turn, again and again; see `layout.Loop`."""
+
+    launches: list[Launch]
+    moves: list[list[tuple[int, int]]]
+    barriers: list[bool]
+    turns: int
 
 
 @dataclass

@@ -82,7 +82,41 @@ class HostStep:
     keep: None = None
 
 
-Step: TypeAlias = "Launch | HostStep"
+@dataclass(frozen=True)
+class Loop:
+    """Launches that are run in turn, again and again.
+
+    Attributes:
+        launches: those of one turn, in order.
+        moves: for each launch and each of its buffers a step in bytes and a mask: in turn t the buffer is
+            `step * (t & mask)` bytes further.
+        barriers: before which launches threads wait for those before; before the first they always do.
+        turns: how often.
+        reads, writes: slots, as a whole.
+    """
+
+    launches: tuple[Launch, ...]
+    moves: tuple[tuple[tuple[int, int], ...], ...]
+    barriers: tuple[bool, ...]
+    turns: int
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+    label: str = ""
+    keep: None = None
+
+
+Step: TypeAlias = "Launch | HostStep | Loop"
+
+
+def launches_of(steps: Iterable[Step]) -> list[Launch]:
+    """All launches, those inside of loops among them."""
+    found: list[Launch] = []
+    for step in steps:
+        if isinstance(step, Loop):
+            found += step.launches
+        elif isinstance(step, Launch):
+            found.append(step)
+    return found
 
 
 class ProgramBuilder:
@@ -148,13 +182,21 @@ class ProgramBuilder:
         if kernel.tasks > 0:
             self.steps.append(launch)
 
+    def loop(self, loop: Loop) -> None:
+        """Repeat launches."""
+        for slot in loop.writes:
+            if self.slots[slot].kind in (INPUT, CONSTANT):
+                raise ValueError(f"{loop.label}: slot {slot} is written to but is of kind {self.slots[slot].kind}")
+        if loop.turns > 0 and loop.launches:
+            self.steps.append(loop)
+
     def host(self, function: HostFunction, reads: Iterable[int], writes: Iterable[int], label: str = "") -> None:
         """Call a Python function; what it gives back is copied into the slots that it writes."""
         self.steps.append(HostStep(function, tuple(reads), tuple(writes), label))
 
 
 def _can_fail(step: Step) -> bool:
-    return not isinstance(step, Launch) or step.kernel.can_fail
+    return isinstance(step, HostStep) or any(launch.kernel.can_fail for launch in launches_of([step]))
 
 
 def _size(shape: Sequence[int], dtype: DType) -> int:
@@ -177,9 +219,7 @@ class Layout:
         checked: how many steps must have gone well before the first of these is written.
     """
 
-    def __init__(
-        self, slots: Sequence[Slot], steps: Sequence[Step], replaced: Sequence[tuple[int, int]] = ()
-    ) -> None:
+    def __init__(self, slots: Sequence[Slot], steps: Sequence[Step], replaced: Sequence[tuple[int, int]] = ()) -> None:
         self.slots = list(slots)
         self.steps = list(steps)
         self.keeps = sorted({s.keep for s in steps if s.keep is not None}, key=sorted)
@@ -274,7 +314,7 @@ class Layout:
         times = []
         now = 0
         for i, step in enumerate(self.steps):
-            alone = isinstance(step, HostStep) or (i > 0 and isinstance(self.steps[i - 1], HostStep))
+            alone = not isinstance(step, Launch) or (i > 0 and not isinstance(self.steps[i - 1], Launch))
             now += flags[i] or alone
             times.append(now)
         return times

@@ -12,7 +12,7 @@ from onegraph.backends.native.halo import halo_kernel
 from onegraph.backends.native.in_place import in_place_pairs
 from onegraph.backends.native.launch import Launch, Lowered, Place
 from onegraph.backends.native.arrangement import Arrangement, Storage
-from onegraph.backends.native.prepare import prepare
+from onegraph.backends.native.prepare import Body, prepare
 from onegraph.backends.native.writer import (
     GroupWriter,
     Writer,
@@ -37,10 +37,10 @@ def lower(graph: Graph, target: Target) -> Lowered:
 class Lowering:
     """Lowers one graph."""
 
-    def __init__(self, graph: Graph, target: Target) -> None:
+    def __init__(self, graph: Graph, target: Target, body: Body | None = None) -> None:
         self.target = target
         self.arrangement = Arrangement()
-        self.prepared = prepare(graph, target, self.arrangement)
+        self.prepared = prepare(graph, target, self.arrangement, body)
         self.graph = self.prepared.graph
         self.places: dict[Node, Place] = {}
         self.extra: list[Place] = []
@@ -164,9 +164,9 @@ class Lowering:
             emit(self, group, stored)
             return
         if node.op != "item":
-            self._host(node)
+            self.host(node)
 
-    def _host(self, node: Node) -> None:
+    def host(self, node: Node) -> None:
         """A node that Python computes. Of a node with several results the items that are used are written."""
         reads = [self.place_of(i) for i in self.prepared.whole[node]]
         if node.dtype is not bundle:

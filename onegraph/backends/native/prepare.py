@@ -7,7 +7,7 @@ in float32. What remains and has no kernel is computed by Python (`host`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from math import prod
@@ -33,6 +33,19 @@ Emit: TypeAlias = "Callable[[Lowering, Group, set[Node]], None]"
 MOST_TAPS = 49
 SHORT_RUN = 12
 """Elements of a reduction that are read twice: they stay in the cache."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """What is known of a graph that is the body of a loop.
+
+    Attributes:
+        carries: how many of the first outputs are carries.
+        constants: the inputs that are the same in every turn.
+    """
+
+    carries: int
+    constants: frozenset[Node]
 
 
 @dataclass
@@ -72,8 +85,8 @@ class Prepared:
         return order
 
 
-def prepare(graph: Graph, target: Target, arrangement: Arrangement) -> Prepared:
-    """The graph rewritten, and what is known of its nodes."""
+def prepare(graph: Graph, target: Target, arrangement: Arrangement, body: Body | None = None) -> Prepared:
+    """The graph rewritten, and what is known of its nodes; `body` for the body of a loop."""
     from onegraph.backends.native.contractions import Contractions
 
     new: dict[Node, Node] = {}
@@ -83,10 +96,14 @@ def prepare(graph: Graph, target: Target, arrangement: Arrangement) -> Prepared:
         rule = _REWRITES.get(node.op)
         if made.op == "permute" and made.inputs[0].op == "matmul" and used[node.inputs[0]] == 1:
             rule = _transposed
+        if 0 in shape_of(node) and node.op != "constant":
+            rule = _empty
         new[node] = made if rule is None else rule(made)
     for node in graph.inputs:
         new.setdefault(node, node)
     outputs = [_own_output(new[o]) for o in graph.outputs]
+    if body is not None:
+        outputs = _separate(outputs, body.carries)
     prepared = Prepared(Graph(graph.inputs, outputs, graph.name))
     Contractions(prepared, target, arrangement).prepare()
     _host_nodes(prepared, arrangement)
@@ -127,9 +144,23 @@ def _row_major(node: Node, arrangement: Arrangement) -> Node:
     return copy
 
 
+def _separate(outputs: Sequence[Node], carries: int) -> list[Node]:
+    """Each carry, and each result that is not a carry, becomes a value of its own in memory."""
+    made: list[Node] = []
+    for i, o in enumerate(outputs):
+        taken = o in made[:carries] if i < carries else o in made[carries:]
+        made.append(OPS["detach"](o) if taken else o)
+    return made
+
+
 def _own_output(node: Node) -> Node:
     """Outputs are memory of their own: an input or a constant that is given back is copied."""
     return OPS["detach"](node) if is_leaf(node) else node
+
+
+def _empty(node: Node) -> Node:
+    """A value without elements needs no work."""
+    return OPS["expand"](constant(0, node.dtype), shape=node.shape)
 
 
 def _first_input(node: Node) -> Node:
@@ -180,8 +211,10 @@ def _mean(x: Node, dims: tuple[int, ...], count: int) -> Node:
 
 
 def _reduction(node: Node) -> Node:
-    """A reduction of single elements moves them."""
+    """A reduction of single elements moves them; one of no elements is a number."""
     shape = shape_of(node.inputs[0])
+    if 0 in shape:
+        return OPS["expand"](constant(int(node.op == "prod"), node.dtype), shape=node.shape)
     if all(shape[d] == 1 for d in node.attributes["dims"]):
         return OPS["reshape"](node.inputs[0], shape=node.shape)
     return node
@@ -247,6 +280,8 @@ def _side_by_side(node: Node) -> Node:
 def _product(node: Node) -> Node:
     """Products of numbers that the micro-kernel does not know."""
     dtype = node.dtype
+    if any(0 in shape_of(x) for x in node.inputs):
+        return OPS["expand"](constant(0, dtype), shape=node.shape)
     if dtype in (float32, float64):
         return node
     a, b = node.inputs

@@ -59,10 +59,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Sample:
-    """One run: for each launch and thread the start, the end, the tasks and the chunks (nanoseconds, counts)."""
+    """One run: for each launch and thread the start, the end, the tasks and the chunks (nanoseconds, counts).
+
+    Of launches in a loop the times of all turns are added up; the end is that of the last one.
+    """
 
     launches: list[Launch]
     times: np.ndarray[Any, Any]
+    turns: int = 1
 
 
 class Recorder:
@@ -81,8 +85,7 @@ class Recorder:
         job.words[d.PROFILE] = 0
         used = int(job.words[d.THREADS])
         times = view(block.address, (count, used, d.PROFILE_WORDS), np.dtype(np.int64), block)
-        launches = [program.layout.steps[i] for i in job.records.steps]
-        sample = Sample([s for s in launches if isinstance(s, Launch)], times)
+        sample = Sample(job.records.launches, times, job.records.turns)
         with self._lock:
             self.samples.append(sample)
         return failed
@@ -96,7 +99,7 @@ class Recorder:
                 span = int(worked[:, 1].max() - worked[:, 0].min()) if len(worked) else 0
                 row = found.setdefault(launch.label or launch.kernel.name, [0, 0, 0, 0])
                 for i, more in enumerate((1, span, launch.kernel.flops, launch.kernel.bytes)):
-                    row[i] += more
+                    row[i] += more if i == 1 else more * sample.turns
         rows = [Row(name, calls, span / 1e9, flops, moved) for name, (calls, span, flops, moved) in found.items()]
         return sorted(rows, key=lambda r: -r.seconds)
 

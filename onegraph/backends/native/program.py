@@ -18,7 +18,18 @@ from onegraph.backends.native import driver_text as d
 from onegraph.backends.native import profile
 from onegraph.backends.native.driver import driver, pools
 from onegraph.backends.native.kept import Kept, KeptValues
-from onegraph.backends.native.layout import CONSTANT, INPUT, LOCAL, OUTPUT, HostStep, Launch, Layout, ProgramBuilder
+from onegraph.backends.native.layout import (
+    CONSTANT,
+    INPUT,
+    LOCAL,
+    OUTPUT,
+    HostStep,
+    Launch,
+    Layout,
+    Loop,
+    ProgramBuilder,
+    launches_of,
+)
 from onegraph.backends.native.memory import Block, arenas, results, view
 from onegraph.config import settings
 from onegraph.errors import DivisionError, OneGraphError, OutOfRangeError
@@ -45,27 +56,29 @@ def address_of(buffer: Buffer) -> int:
 class Records:
     """Launches as the driver reads them. Shared by all runs; never changed."""
 
-    def __init__(self, program: Program, chosen: Sequence[int]) -> None:
-        launches = [program.layout.steps[i] for i in chosen]
-        self.steps = list(chosen)
+    def __init__(
+        self, program: Program, launches: Sequence[Launch], loop: Loop | None, barriers: Sequence[bool]
+    ) -> None:
+        self.launches = list(launches)
+        self.turns = 1 if loop is None else loop.turns
         self.count = len(launches)
         self.block = Block((self.count + 1) * d.RECORD_WORDS * 8)
-        numbers = [program.places[b] for launch in launches if isinstance(launch, Launch) for b in launch.buffers]
-        self.numbers = np.array(numbers, np.int32)
+        self.numbers = np.array([program.places[b] for launch in launches for b in launch.buffers], np.int32)
+        moves = [] if loop is None else [pair for launch in loop.moves for pair in launch]
+        self.moves = np.array(moves, np.int64).reshape(-1, 2)
         table = words(self.block, (self.count + 1) * d.RECORD_WORDS)
-        barriers = program.layout.barriers(chosen)
         group = tasks = at = 0
         for n, (launch, barrier) in enumerate(zip(launches, barriers, strict=True)):
-            assert isinstance(launch, Launch)
             expected = 0
             if barrier:
                 group, expected, tasks = group + 1, tasks, 0
             grain = _grain(launch)
             alone = grain >= launch.kernel.tasks and (barrier or n == 0) and (n + 1 == self.count or barriers[n + 1])
             row = [0] * d.RECORD_WORDS
-            row[d.FUNCTION] = program.functions[chosen[n]]
+            row[d.FUNCTION] = program.functions[id(launch.kernel)]
             row[d.SLOT_NUMBERS], row[d.SLOT_COUNT] = self.numbers.ctypes.data + 4 * at, len(launch.buffers)
             row[d.TASKS], row[d.GRAIN] = launch.kernel.tasks, grain
+            row[d.STEPS] = 0 if loop is None else self.moves.ctypes.data + 16 * at
             row[d.BARRIER], row[d.GROUP], row[d.EXPECTED] = barrier + 2 * alone, group, expected
             table[n * d.RECORD_WORDS : (n + 1) * d.RECORD_WORDS] = row
             tasks += launch.kernel.tasks
@@ -103,7 +116,7 @@ class Job:
         self.threads = 0
         self.words[d.RECORDS], self.words[d.COUNT] = records.block.address, records.count
         self.words[d.SLOTS], self.words[d.STRIDE] = context.table.address, context.program.stride
-        self.words[d.POINTERS] = context.program.pointer_bytes
+        self.words[d.POINTERS], self.words[d.REPEAT] = context.program.pointer_bytes, records.turns
         self.grow(1)
 
     def grow(self, threads: int) -> None:
@@ -192,15 +205,15 @@ class Program:
             raise ValueError("results of a program must be outputs, inputs or constants, or parts of them")
         self.runs = 0
         self._number_slots()
-        launches = [(i, s) for i, s in enumerate(layout.steps) if isinstance(s, Launch)]
-        addresses = build([s.kernel for _, s in launches])
-        self.functions = {i: a for (i, _), a in zip(launches, addresses, strict=True)}
-        self.pointer_bytes = _round(8 * max([len(s.buffers) for _, s in launches], default=1))
+        launches = launches_of(layout.steps)
+        addresses = build([s.kernel for s in launches])
+        self.functions = {id(s.kernel): a for s, a in zip(launches, addresses, strict=True)}
+        self.pointer_bytes = _round(8 * max([len(s.buffers) for s in launches], default=1))
         # Half a page apart: threads that use the same place of their scratch do not meet in the same cache set.
-        self.stride = _round(self.pointer_bytes + max([s.kernel.scratch for _, s in launches], default=0)) + 2112
-        known = all(_work(s.kernel) for _, s in launches)
-        work = sum(_work(s.kernel) for _, s in launches)
-        self.parallel = any(_grain(s) < s.kernel.tasks for _, s in launches) and (work > _SMALL or not known)
+        self.stride = _round(self.pointer_bytes + max([s.kernel.scratch for s in launches], default=0)) + 2112
+        known = all(_work(s.kernel) for s in launches)
+        work = sum(_work(s.kernel) for s in launches)
+        self.parallel = any(_grain(s) < s.kernel.tasks for s in launches) and (work > _SMALL or not known)
         self._segments: dict[tuple[bool, ...], list[Records | HostStep]] = {}
         self._all = (False,) * len(layout.keeps)
         self.kept = KeptValues(layout) if layout.keeps else None
@@ -245,17 +258,25 @@ class Program:
         kept = {keep for keep, there in zip(self.layout.keeps, pattern, strict=False) if there}
         made: list[Records | HostStep] = []
         run: list[int] = []
+
+        def flush() -> None:
+            if run:
+                launches = launches_of([self.layout.steps[i] for i in run])
+                made.append(Records(self, launches, None, self.layout.barriers(run)))
+                run.clear()
+
         for i, step in enumerate(self.layout.steps):
             if isinstance(step, HostStep):
-                made += [Records(self, run), step] if run else [step]
-                run = []
+                flush()
+                made.append(step)
+            elif isinstance(step, Loop):
+                flush()
+                made.append(Records(self, step.launches, step, step.barriers))
             elif step.keep is None or step.keep not in kept:
                 if run and run[0] < self.layout.checked <= i and self._taken:
-                    made.append(Records(self, run))  # only when these have gone well is anything written over
-                    run = []
+                    flush()  # only when these have gone well is anything written over
                 run.append(i)
-        if run:
-            made.append(Records(self, run))
+        flush()
         self._segments[pattern] = made
         return made
 
@@ -371,8 +392,7 @@ class Program:
     def error(self, job: Job, threads: int) -> Exception:
         """The exception for what a kernel noted in its status."""
         place, code, a, b = job.failure(threads)
-        launch = self.layout.steps[job.records.steps[place]]
-        assert isinstance(launch, Launch)
+        launch = job.records.launches[place]
         if launch.error is not None:
             return launch.error(code, a, b)
         name = launch.label or launch.kernel.name
@@ -393,6 +413,9 @@ class Program:
                 lines.append(
                     f"{wait}{writes} = {step.label or step.kernel.name}({reads})  {step.kernel.tasks} tasks{kept}"
                 )
+            elif isinstance(step, Loop):
+                lines.append(f"{wait}{writes} = {step.label}({reads})  {step.turns} turns of")
+                lines += [f"         {s.label or s.kernel.name}  {s.kernel.tasks} tasks" for s in step.launches]
             else:
                 lines.append(f"{wait}{writes} = {step.label or 'python'}({reads})  in Python")
         return "\n".join(lines)

@@ -318,7 +318,7 @@ def _is_zeros(node: Node) -> bool:
 def scatter_operands(node: Node) -> tuple[Node, ...]:
     """What the kernel reads: not a base of zeros, nor an index that counts rows."""
     base, *indices, updates = node.inputs
-    if len(indices) > 1 and prod(shape_of(indices[0])) and follows_rows(indices[0]) and prod(shape_of(base)):
+    if len(indices) > 1 and indices[0].size and follows_rows(indices[0]) and base.size:
         first = shape_of(indices[0])[0]
         if first <= shape_of(base)[node.attributes["dim"]]:
             indices = indices[1:]

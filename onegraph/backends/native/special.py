@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from onegraph.backends.native.loops import emit_scan_loop
 from onegraph.backends.native.scans import emit_scan
 from onegraph.backends.native.scatter import emit_scatter, scatter_operands
 from onegraph.backends.native.sorting import emit_sort
@@ -39,5 +40,6 @@ KERNELS: dict[str, SpecialKernel] = {
     "cumsum": SpecialKernel(_inputs, emit_scan),
     "cumprod": SpecialKernel(_inputs, emit_scan),
     "cummax": SpecialKernel(_inputs, emit_scan),
+    "scan": SpecialKernel(_inputs, emit_scan_loop),
     "argsort": SpecialKernel(_inputs, emit_sort),
 }
