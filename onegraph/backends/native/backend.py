@@ -20,7 +20,7 @@ from onegraph.backends.native.layout import Loop, ProgramBuilder
 from onegraph.backends.native.lowering import lower
 from onegraph.backends.native.program import Program
 from onegraph.backends.native.reading import is_control
-from onegraph.errors import DivisionError, OneGraphError, OutOfMemoryError
+from onegraph.errors import DivisionError, OneGraphError, OutOfMemoryError, OutOfRangeError
 from onegraph.ir.dtype import DType
 from onegraph.ir.graph import Graph
 from onegraph.ir.node import Node
@@ -42,7 +42,12 @@ class NativeExecutable:
 
     def run(self, inputs: Sequence[Buffer], given_up: Sequence[int] = ()) -> list[Buffer]:
         """One native call (and calls of Python functions for ops without kernels)."""
-        return self.program.run(inputs, given_up)
+        try:
+            return self.program.run(inputs, given_up)
+        except (DivisionError, OutOfRangeError) as error:
+            from onegraph.backends.native.blame import exact_error
+
+            raise exact_error(self.graph, inputs, error) from None
 
     def describe(self) -> str:
         """The kernels in order, each with its loops."""
