@@ -20,6 +20,7 @@ from onegraph.backends.native.writer import Writer
 from onegraph.ir.dtype import float32, float64
 from onegraph.ir.node import Node
 from onegraph.kernels import contraction as kernel_code
+from onegraph.kernels.compile import AS_WRITTEN
 from onegraph.kernels.contraction import Axis, Contraction
 from onegraph.kernels.kernel import Kernel
 from onegraph.kernels.llvm import Function, Module, Value, lanes_of
@@ -119,6 +120,8 @@ class Contractions:
 
     def operand(self, node: Node, position: Position) -> Operand:
         """The value in memory that an operand is a view of, if its elements are evenly spaced in it; else itself."""
+        if node.op == "iota" or (node.op == "constant" and node.attributes["value"].array.size == 1):
+            return Operand(OPS["detach"](node), position)
         best = Operand(node, position)
         base, at = node, position
         while is_movement(base):
@@ -315,7 +318,10 @@ def contraction_kernel(
     moved += 4 * prod(a.size for a in spec.rows) * spec.columns
     tasks = kernel_code.tasks(spec, made)
     used = kernel_code.scratch_bytes(spec, made, rolled=rolled)
-    return Kernel(node.op, str(module), tasks, used, 2 * work, moved, f"{_describe(spec)}\n{nest}")
+    text = str(module)
+    if "define private" not in text:  # nothing to inline: the block is written as it shall be
+        text = f"{AS_WRITTEN}\n{text}"
+    return Kernel(node.op, text, tasks, used, 2 * work, moved, f"{_describe(spec)}\n{nest}")
 
 
 def _describe(spec: Contraction) -> str:

@@ -29,7 +29,8 @@ class Access:
 
 def is_pointwise(node: Node) -> bool:
     """Whether an element depends on a few elements that can be told from its position (movement included)."""
-    return isinstance(OPS[node.op].lowering, (Pointwise, Moved)) or node.op in POINTWISE_LIKE
+    record = OPS.get(node.op)
+    return record is not None and (isinstance(record.lowering, (Pointwise, Moved)) or node.op in POINTWISE_LIKE)
 
 
 def is_movement(node: Node) -> bool:
@@ -66,7 +67,7 @@ def movement_reads(node: Node, position: Position) -> Sequence[Read]:
         found.append(read if len(held) == len(read.conditions) else Read(read.input, read.position, held))
         if not held:
             break
-    return found or [lowering.function(node, position)[-1]]
+    return found or list(lowering.function(node, position)[-1:]) or [Read(0, (ZERO,) * len(node.inputs[0].shape))]
 
 
 def taken_position(node: Node, position: Position) -> tuple[Position, Position]:
