@@ -244,19 +244,26 @@ class Fusion:
     # ---------------------------------------------------------------- merging
 
     def _merge_all(self) -> None:
-        for consumer in list(self.groups):
-            if consumer.kind != "loops" or consumer.absorbed:
-                continue
-            producers = {
-                self.group_of[a.node].number: prod(shape_of(a.node))
-                for a in consumer.reads
-                if a.node in self.group_of and a.position is not None
-            }
-            for number in sorted(producers, key=lambda p: (-producers[p], -p)):
-                producer = self.groups[number]
-                if not producer.absorbed and self._try_merge(producer, consumer):
-                    break
+        for group in list(self.groups):
+            consumer: Group | None = group
+            while consumer is not None:  # what absorbed it now reads what it read
+                consumer = self._merge_up(consumer)
         self._merge_siblings()
+
+    def _merge_up(self, consumer: Group) -> Group | None:
+        """Merge a group into that of a producer, the one of the largest value if possible; which one it was."""
+        if consumer.kind != "loops" or consumer.absorbed:
+            return None
+        producers = {
+            self.group_of[a.node].number: prod(shape_of(a.node))
+            for a in consumer.reads
+            if a.node in self.group_of and a.position is not None
+        }
+        for number in sorted(producers, key=lambda p: (-producers[p], -p)):
+            producer = self.groups[number]
+            if not producer.absorbed and self._try_merge(producer, consumer):
+                return producer
+        return None
 
     def _merge_siblings(self) -> None:
         """Groups that read the same large value at the same positions."""
