@@ -19,6 +19,7 @@ from onegraph.passes.linear_sums import simplify_linear_sums
 from onegraph.passes.moments import find_moments
 from onegraph.passes.movement import simplify_movement
 from onegraph.passes.reductions import simplify_reductions
+from onegraph.passes.scans import improve_scans
 from onegraph.passes.simplify import simplify
 
 
@@ -32,6 +33,7 @@ class Pass(NamedTuple):
 
 PIPELINE: tuple[Pass, ...] = (
     Pass("simplify", "take out ops that do nothing when a graph runs", simplify),
+    Pass("scans", "take products that are known already, and sums, out of loops", improve_scans),
     Pass("fold constants", "compute what is known already", fold_constants),
     Pass("algebra", "leave out arithmetic that does nothing", simplify_algebra),
     Pass("movement", "make one movement of several", simplify_movement),

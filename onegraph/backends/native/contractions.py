@@ -19,6 +19,7 @@ from onegraph.backends.native.reading import fresh_variables, is_movement, movem
 from onegraph.backends.native.writer import Writer
 from onegraph.ir.dtype import float32, float64
 from onegraph.ir.node import Node
+from onegraph.ir.traverse import topological
 from onegraph.kernels import contraction as kernel_code
 from onegraph.kernels.compile import AS_WRITTEN
 from onegraph.kernels.contraction import Axis, Contraction
@@ -80,6 +81,8 @@ class Contractions:
     target: Target
     arrangement: Arrangement
     images: dict[Node, Node] = field(default_factory=dict)
+    constants: frozenset[Node] = frozenset()
+    """Inputs that are the same in every turn of a loop: it pays to pack what is made of them."""
 
     def prepare(self) -> None:
         """All products: their operands become nodes that are kept in memory."""
@@ -114,9 +117,29 @@ class Contractions:
 
         left, right = self.operand(a, at(a, m, k)), self.operand(b, at(b, k, n))
         result = (*lead, Index.of(m), Index.of(n))
-        if n.size < 8 <= m.size or (n.size < 16 and m.size >= 4 * n.size):
+        swapped = n.size < 8 <= m.size or (n.size < 16 and m.size >= 4 * n.size)
+        if swapped:
             left, right, m, n = right, left, n, m
-        self.add(node, [Product(left, right, list(batch), [m], n, [k], result)])
+        product = Product(left, right, list(batch), [m], n, [k], result)
+        if self.constants and not batch and not swapped and n.size >= 16 and self.is_constant(b):
+            self.pack_matrix(product, b)
+        self.add(node, [product])
+
+    def is_constant(self, node: Node) -> bool:
+        """Whether a value is the same in every turn of a loop."""
+        return all(n in self.constants or n.op in ("constant", "iota") for n in topological([node]) if not n.inputs)
+
+    def pack_matrix(self, product: Product, matrix: Node) -> None:
+        """Put the columns of B, a matrix, in panels."""
+        depth, columns = shape_of(matrix)
+        rows = (Axis(product.rows[0].size, depth),)
+        spec = Contraction(
+            rows, columns, (Axis(depth, 1, columns),), dtype="float" if matrix.dtype is float32 else "double"
+        )
+        whole = OPS["reshape"](matrix, shape=(1, depth, columns))
+        zero = Index.of(0)
+        product.b = Operand(whole, (zero, zero, Index.of(product.depth[0]), Index.of(product.column)))
+        self.panels(product, whole, spec)
 
     def operand(self, node: Node, position: Position) -> Operand:
         """The value in memory that an operand is a view of, if its elements are evenly spaced in it; else itself."""

@@ -96,7 +96,7 @@ def prepare(graph: Graph, target: Target, arrangement: Arrangement, body: Body |
         rule = _REWRITES.get(node.op)
         if made.op == "permute" and made.inputs[0].op == "matmul" and used[node.inputs[0]] == 1:
             rule = _transposed
-        if 0 in shape_of(node) and node.op != "constant":
+        if 0 in shape_of(node) and node.op not in ("input", "constant"):
             rule = _empty
         new[node] = made if rule is None else rule(made)
     for node in graph.inputs:
@@ -105,7 +105,8 @@ def prepare(graph: Graph, target: Target, arrangement: Arrangement, body: Body |
     if body is not None:
         outputs = _separate(outputs, body.carries)
     prepared = Prepared(Graph(graph.inputs, outputs, graph.name))
-    Contractions(prepared, target, arrangement).prepare()
+    constants = frozenset() if body is None else body.constants
+    Contractions(prepared, target, arrangement, constants=constants).prepare()
     _host_nodes(prepared, arrangement)
     outputs = [_row_major(o, arrangement) for o in prepared.graph.outputs]
     prepared.graph = Graph(graph.inputs, outputs, graph.name)
