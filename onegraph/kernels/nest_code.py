@@ -7,8 +7,9 @@ accumulators adds its own elements in order, and then they are added pairwise. R
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, prod
+from typing import Any
 
 from onegraph.ir.dtype import int64
 from onegraph.kernels.kernel import BAD_INDEX, DIVISION_BY_ZERO, Kernel
@@ -17,7 +18,7 @@ from onegraph.kernels.nest import Nest, Statement, Store
 from onegraph.kernels.nest_reduce import combine, finish, identity
 from onegraph.kernels.scalar import Code, Scalar, memory_type
 from onegraph.kernels.target import Target, host
-from onegraph.ops.index import Condition, Index, Known, Quotient, Var, linear
+from onegraph.ops.index import Condition, Index, Known, Quotient, Remainder, Var, linear
 
 UNROLL = 4
 """Vectors of a row that are reduced side by side."""
@@ -71,6 +72,11 @@ def unroll_of(nest: Nest, lanes: int) -> int:
     return max(1, min(UNROLL, nest.vector.size // lanes))
 
 
+def _below(atom: Quotient | Remainder) -> int:
+    """How many times `by` makes what is divided positive: it is divided as an unsigned number."""
+    return max(0, -(atom.of.low // atom.by))
+
+
 class NestCode:
     """Writes one nest into a function."""
 
@@ -108,10 +114,11 @@ class NestCode:
                     part = f.add(part, copy * self.lanes)
             elif isinstance(atom, Known):
                 part = self.scalar_index(atom.of, copy)
-            elif isinstance(atom, Quotient):
-                part = f.integer("udiv", self.scalar_index(atom.of, copy), atom.by)
             else:
-                part = f.integer("urem", self.scalar_index(atom.of, copy), atom.by)
+                below = _below(atom)
+                inside = f.add(self.scalar_index(atom.of, copy), below * atom.by)
+                part = f.integer("udiv" if isinstance(atom, Quotient) else "urem", inside, atom.by)
+                total = f.add(total, -below * factor) if isinstance(atom, Quotient) else total
             total = f.add(f.mul(part, factor), total)
         return f.as_value(total)
 
@@ -133,8 +140,11 @@ class NestCode:
             elif isinstance(atom, Known):
                 part = self._vector_index(atom.of, copy, element)
             else:
-                op = "udiv" if isinstance(atom, Quotient) else "urem"
-                part = f.integer(op, self._vector_index(atom.of, copy, element), f.constant(type_, atom.by))
+                below = _below(atom)
+                inside = f.add(self._vector_index(atom.of, copy, element), f.constant(type_, below * atom.by))
+                part = f.integer("udiv" if isinstance(atom, Quotient) else "urem", inside, f.constant(type_, atom.by))
+                if below and isinstance(atom, Quotient):
+                    total = f.add(total, f.constant(type_, -below * factor))
             total = f.add(f.mul(part, f.constant(type_, factor)), total)
         return total
 
@@ -530,6 +540,21 @@ class NestCode:
 def nest_kernel(nest: Nest, name: str, target: Target | None = None, scratch: dict[int, int] | None = None) -> Kernel:
     """A kernel for a nest. `scratch` gives buffers that live in the thread's own memory, with their sizes in bytes."""
     target = target or host()
+    key = (nest.key(), target, tuple((scratch or {}).items()))
+    found = _written.get(key)
+    if found is None:
+        if len(_written) > MOST_REMEMBERED:
+            _written.clear()
+        found = _written[key] = _write(nest, name, target, scratch)
+    return found if found.name == name else replace(found, name=name)
+
+
+MOST_REMEMBERED = 4096
+_written: dict[Any, Kernel] = {}
+"""Kernels by what they do: networks repeat themselves."""
+
+
+def _write(nest: Nest, name: str, target: Target, scratch: dict[int, int] | None) -> Kernel:
     module = Module()
     f = module.function("KERNEL", ENTRY_ARGUMENTS)
     buffers, first, last, own, status = f.arguments

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from onegraph.backends.native.arrangement import Arrangement
 from onegraph.backends.native.in_place import in_place_pairs
@@ -26,7 +26,7 @@ from onegraph.kernels.contraction import Axis, Contraction
 from onegraph.kernels.kernel import Kernel
 from onegraph.kernels.llvm import Function, Module, Value, lanes_of
 from onegraph.kernels.nest import Nest, Phase, Store, merges
-from onegraph.kernels.nest_code import ENTRY_ARGUMENTS, NestCode
+from onegraph.kernels.nest_code import ENTRY_ARGUMENTS, MOST_REMEMBERED, NestCode
 from onegraph.kernels.scalar import Scalar
 from onegraph.kernels.target import Target
 from onegraph.kernels.tiling import tiling
@@ -299,6 +299,29 @@ def contraction_kernel(
     operands: tuple[int, int],
 ) -> Kernel:
     """The code of a contraction with the stores of a nest as its epilogue."""
+    kinds = tuple([v in product.batch for v in nest.outer])
+    key = (nest.key(), spec, given, kinds, node.dtype, target, operands)
+    found = _written.get(key)
+    if found is None:
+        if len(_written) > MOST_REMEMBERED:
+            _written.clear()
+        found = _written[key] = _write_contraction(nest, spec, given, product, node, target, operands)
+    return found if found.name == node.op else replace(found, name=node.op)
+
+
+_written: dict[Any, Kernel] = {}
+"""Kernels by what they do: networks repeat themselves."""
+
+
+def _write_contraction(
+    nest: Nest,
+    spec: Contraction,
+    given: int,
+    product: Product,
+    node: Node,
+    target: Target,
+    operands: tuple[int, int],
+) -> Kernel:
     made = tiling(spec, target)
     module = Module()
     f = module.function("KERNEL", ENTRY_ARGUMENTS)

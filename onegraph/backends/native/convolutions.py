@@ -12,6 +12,7 @@ from math import gcd, prod
 
 from onegraph.backends.native.arrangement import channels_last
 from onegraph.backends.native.contractions import Contractions, Operand, Product
+from onegraph.backends.native.reading import is_leaf, is_pointwise, is_reduction
 from onegraph.ir.node import Node
 from onegraph.kernels.contraction import Axis, Contraction
 from onegraph.ops.index import Index, Var, shape_of
@@ -54,7 +55,7 @@ def _image(contractions: Contractions, x: Node, halo: Sequence[tuple[int, int]])
     arrangement = contractions.arrangement
     last = channels_last(len(x.shape))
     taken = x in contractions.prepared.graph.outputs or arrangement.order.get(x, last) != last
-    if taken or x.op in ("input", "constant", "iota"):
+    if taken or is_leaf(x) or not (is_pointwise(x) or is_reduction(x) or x in contractions.prepared.special):
         known = contractions.images.get(x)
         if known is None:
             known = contractions.images[x] = OPS["detach"](x)
