@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Step:
-    """One launch of a kernel, or one call of a Python function.
+    """One launch of a kernel, a loop of launches, or one call of a Python function.
 
     Attributes:
         name: of the kernel.
@@ -41,7 +41,7 @@ class Step:
         reads, writes: names of values.
         nest: the loop nest as text.
         flops, bytes: what it must compute and move at least, as far as it is known.
-        text: its LLVM IR.
+        text: its LLVM IR (of a loop: that of its first kernel).
     """
 
     number: int
@@ -126,19 +126,38 @@ def inspect(plan: Plan) -> Inspection:
     names = [_name(layout, slot) for slot in range(len(layout.slots))]
     steps = []
     for number, (launch, step) in enumerate(zip(launches, layout.steps, strict=True)):
-        kernel = launch.kernel
         wait = number > 0 and layout.times[number] != layout.times[number - 1]
         reads, writes = (tuple([names[s] for s in slots]) for slots in (step.reads, step.writes))
-        ops = _ops(launch, computed, lines)
-        if kernel is None:
-            op = launch.host.op if launch.host is not None else "python"
-            steps.append(Step(number, op, ops, 0, wait, False, reads, writes, "computed by Python", 0, 0, ""))
-        else:
-            about = (kernel.description, kernel.flops, kernel.bytes, kernel.text)
-            kept = step.keep is not None
-            steps.append(Step(number, kernel.name, ops, kernel.tasks, wait, kept, reads, writes, *about))
+        place = (_ops(launch, computed, lines), wait, step.keep is not None, reads, writes)
+        steps.append(_step(number, launch, *place))
     arena = layout.arena
     return Inspection("native", steps, _values(layout, names), arena.total, arena.most_alive)
+
+
+def _step(
+    number: int,
+    launch: LoweredLaunch,
+    ops: tuple[tuple[str, str, str], ...],
+    wait: bool,
+    kept: bool,
+    reads: tuple[str, ...],
+    writes: tuple[str, ...],
+) -> Step:
+    if launch.loop is not None:
+        turns = launch.loop.turns
+        kernels = [x.kernel for x in launch.loop.launches if x.kernel is not None]
+        nests = [f"{k.name}, {k.tasks} tasks\n{k.description}".replace("\n", "\n    ") for k in kernels]
+        nest = "\n".join([f"{turns} turns of", *nests])
+        flops, moved = sum(k.flops for k in kernels) * turns, sum(k.bytes for k in kernels) * turns
+        tasks, text = sum(k.tasks for k in kernels) * turns, kernels[0].text if kernels else ""
+        name = ops[-1][0] if ops else "loop"
+        return Step(number, name, ops, tasks, wait, kept, reads, writes, nest, flops, moved, text)
+    kernel = launch.kernel
+    if kernel is None:
+        op = launch.host.op if launch.host is not None else "python"
+        return Step(number, op, ops, 0, wait, kept, reads, writes, "computed by Python", 0, 0, "")
+    about = (kernel.description, kernel.flops, kernel.bytes, kernel.text)
+    return Step(number, kernel.name, ops, kernel.tasks, wait, kept, reads, writes, *about)
 
 
 def _name(layout: Layout, slot: int) -> str:
@@ -310,14 +329,21 @@ def measure(plan: Plan, repeats: int = 10) -> Measurement:
 
 def _step_times(plan: Plan, found: Inspection, recorder: Recorder) -> list[tuple[Step, float]]:
     executable: Any = plan.executable
-    numbers = {id(step): i for i, step in enumerate(executable.program.layout.steps)}
+    numbers: dict[int, int] = {}
+    for i, step in enumerate(executable.program.layout.steps):
+        inner = getattr(step, "launches", None)  # of a loop
+        numbers.update((id(x), i) for x in ([step] if inner is None else inner))
     spans: dict[int, list[float]] = {}
     for sample in recorder.samples:
+        total: dict[int, float] = {}
         for launch, times in zip(sample.launches, sample.times, strict=True):
             worked = times[times[:, 3] > 0]
             span = float(worked[:, 1].max() - worked[:, 0].min()) / 1e9 if len(worked) else 0.0
             if id(launch) in numbers:
-                spans.setdefault(numbers[id(launch)], []).append(span)
+                number = numbers[id(launch)]
+                total[number] = total.get(number, 0.0) + span
+        for number, span in total.items():
+            spans.setdefault(number, []).append(span)
     return [(found.steps[i], statistics.median(spans[i])) for i in sorted(spans)]
 
 

@@ -154,7 +154,8 @@ def _node_boxes(nodes: Sequence[Node]) -> list[Box]:
     boxes = []
     for node in nodes:
         about = f"{node.dtype.short}[{', '.join(map(str, node.shape))}]"
-        attributes = "\n".join(f"{k}={print_value(v, opaque=True)[:80]}" for k, v in node.attributes.items())
+        plain = {k: v for k, v in node.attributes.items() if not isinstance(v, Graph)}
+        attributes = "\n".join(f"{k}={print_value(v, opaque=True)[:80]}" for k, v in plain.items())
         line = "" if node.source is None else f"\n{os.path.basename(node.source[0])}:{node.source[1]}"
         inputs = tuple(dict.fromkeys(number[i] for i in node.inputs))
         color = COLORS[5] if node.op in ("input", "constant") else COLORS[0]

@@ -238,3 +238,29 @@ def test_the_page_of_a_large_network_is_light(tmp_path: Path) -> None:
     explanation.report(tmp_path / "plan.html")
     assert (tmp_path / "plan.html").stat().st_size < 3_000_000
     assert Checker((tmp_path / "plan.html").read_text(encoding="utf-8")).open == []
+
+
+def explain_scan() -> Explanation:
+    def body(hidden: Any, x: Any) -> Any:
+        hidden = og.tanh(hidden + x)
+        return hidden, hidden * 2
+
+    return og.explain(lambda xs: og.scan(body, og.zeros(4, 8), xs), og.ones(10, 4, 8))
+
+
+def explain_while() -> Explanation:
+    return og.explain(
+        lambda x: og.while_loop(lambda i, a: i < 5, lambda i, a: (i + 1, a * 2), (og.tensor(0), x)), og.ones(3)
+    )
+
+
+@pytest.mark.parametrize(("make", "op"), [(explain_scan, "scan"), (explain_while, "while")])
+def test_graphs_inside_of_graphs(make: Any, op: str, tmp_path: Path) -> None:
+    explanation = make()
+    found = explanation.inspect()
+    (step,) = [s for s in found.steps if s.name == op]
+    assert step.lines and any(v.kind == "output" and v.name in step.writes for v in found.values)
+    timed = [s.number for s, _ in explanation.profile(1).steps]
+    assert timed == [s.number for s in found.steps if s.tasks]
+    explanation.report(tmp_path / "plan.html")
+    assert Checker((tmp_path / "plan.html").read_text(encoding="utf-8")).open == []
