@@ -170,6 +170,44 @@ class Nest:
                 stack.extend(self.statements[i].arguments)
         return sorted(seen)
 
+    def key(self) -> tuple[Any, ...]:
+        """Equal for nests that do the same, whatever their variables are."""
+        variables = {v: (i, v.size) for i, v in enumerate([*self.outer, *self.inner])}
+
+        def plain(index: Index) -> Any:
+            return index.key(variables)
+
+        def held(conditions: Iterable[Condition]) -> tuple[Any, ...]:
+            return tuple([(plain(c.index), c.low, c.high, c.by) for c in conditions])
+
+        def data(s: Statement) -> Any:
+            if s.kind == "load":
+                return s.data[0], plain(s.data[1]), held(s.data[2])
+            if s.kind == "position":
+                return plain(s.data)
+            if s.kind == "choose":
+                return held(s.data)
+            if s.kind == "gather":
+                return s.data[0], s.data[1], plain(s.data[2])
+            if s.kind == "random":
+                return s.data[0], plain(s.data[1])
+            return s.data
+
+        def stores(some: Iterable[Store]) -> tuple[Any, ...]:
+            return tuple([(s.buffer, plain(s.offset), s.value) for s in some])
+
+        return (
+            tuple([(s.kind, s.dtype, s.arguments, data(s)) for s in self.statements]),
+            tuple(self.buffers),
+            len(self.outer),
+            tuple(variables.values()),
+            None if self.vector is None else variables.get(self.vector, -1),
+            tuple([(tuple(p.reductions), stores(p.stores)) for p in self.phases]),
+            stores(self.stores),
+            None if self.chunk is None else (variables[self.chunk[0]], variables[self.chunk[1]], self.chunk[2]),
+            tuple(self.spills.items()),
+        )
+
     def all_stores(self) -> list[Store]:
         """The stores of all phases and those after them."""
         return [s for p in self.phases for s in p.stores] + self.stores

@@ -208,6 +208,17 @@ class Index:
                 total += factor * inside
         return total
 
+    def key(self, names: dict[Var, Any]) -> Any:
+        """A form in which variables are told apart by these names alone."""
+        parts = []
+        for atom, factor in self.terms.items():
+            if isinstance(atom, Var):
+                parts.append((names.get(atom, atom), factor))
+            else:
+                by = atom.size if isinstance(atom, Known) else atom.by
+                parts.append((type(atom).__name__, atom.of.key(names), by, factor))
+        return self.constant, frozenset(parts)
+
     def substitute(self, values: dict[Var, Index]) -> Index:
         """The index with other indices in place of its variables."""
         total = Index({}, self.constant)

@@ -226,6 +226,13 @@ class Layout:
         self.kept = self._find_kept()
         self._bases = self._distinct()
         self.checked = 1 + max((i for i, s in enumerate(self.steps) if _can_fail(s)), default=-1)
+        self._writers: dict[int, list[int]] = {}
+        self._readers: dict[int, list[int]] = {}
+        for i, step in enumerate(self.steps if replaced else ()):
+            for w in dict.fromkeys(map(self.root, step.writes)):
+                self._writers.setdefault(w, []).append(i)
+            for r in dict.fromkeys(map(self.root, step.reads)):
+                self._readers.setdefault(r, []).append(i)
         olds = {old: new for new, old in replaced if self._may_replace(new, old)}
         self.replaced = [(new, old) for old, new in olds.items()]
         for new, old in self.replaced:
@@ -294,8 +301,7 @@ class Layout:
         a, b = self.slots[new], self.slots[old]
         if (a.kind, b.kind, a.shape, a.dtype) != (OUTPUT, INPUT, b.shape, b.dtype) or a.base is not None:
             return False
-        made = [i for i, s in enumerate(self.steps) if new in map(self.root, s.writes)]
-        read = [i for i, s in enumerate(self.steps) if old in map(self.root, s.reads)]
+        made, read = self._writers.get(new, []), self._readers.get(old, [])
         if len(made) != 1 or not read or read[-1] != made[0] or made[0] < self.checked:
             return False
         step = self.steps[made[0]]
