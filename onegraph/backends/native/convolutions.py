@@ -146,6 +146,10 @@ def _input_gradient(c: Contractions, node: Node, g: Geometry) -> None:
         into = [Index.of(q) * s + p.phase for q, s, p in zip(places, g.stride, chosen, strict=True)]
         result = (Index.of(image), Index.of(group) * inside + Index.of(column), *into)
         product = Product(a, a, [group], [image, *places], column, [*taps, channel], result)
+        if prod(kernel) == 1 and g.groups == 1:  # the weights are a matrix that lies as it is needed
+            product.b = Operand(w, (Index.of(channel), Index.of(column), *[Index.of(0)] * g.rank))
+            products.append(product)
+            continue
         if packed is None:
             whole = [Var(f"k{i}", n) for i, n in enumerate(kernel)]
             _pack(c, product, matrix, group, [*whole, channel])
