@@ -12,11 +12,11 @@ from typing import Any
 
 from onegraph.kernels.target import Target, host
 
-
 AS_WRITTEN = "; as written"
 """The first words of a text whose instructions LLVM's passes would not improve: it goes straight to code generation."""
 
 
+_INLINING = ("always_inliner", "global_dead_code_eliminate")
 _PASSES = (
     "simplify_cfg",
     "instruction_combine",
@@ -55,14 +55,11 @@ def compile_text(text: str, target: Target | None = None, *, optimize: bool = Tr
     module = llvm.parse_assembly(text)
     module.triple = target.triple
     module.data_layout = str(tm.target_data)
-    if optimize and not text.startswith(AS_WRITTEN):
-        passes = llvm.create_new_function_pass_manager()
-        for name in _PASSES:
+    if optimize:
+        passes = llvm.create_new_module_pass_manager()
+        for name in _INLINING if text.startswith(AS_WRITTEN) else _INLINING + _PASSES:
             getattr(passes, f"add_{name}_pass")()
-        builder = llvm.create_pass_builder(tm, llvm.create_pipeline_tuning_options(speed_level=2))
-        for function in module.functions:
-            if not function.is_declaration:
-                passes.run(function, builder)
+        passes.run(module, llvm.create_pass_builder(tm, llvm.create_pipeline_tuning_options(speed_level=2)))
     return tm.emit_assembly(module) if assembly else tm.emit_object(module)
 
 
