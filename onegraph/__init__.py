@@ -20,6 +20,7 @@ __all__ = [*_frontend.EXPORTS, "__version__"]
 _SUBPACKAGES = frozenset(
     {
         "accelerator",
+        "amp",
         "board",
         "config",
         "cuda",

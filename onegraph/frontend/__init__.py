@@ -17,6 +17,7 @@ from onegraph.frontend import (
     random,
     types,
 )
+from onegraph.frontend.autocast import autocast, get_autocast_dtype, is_autocast_available, is_autocast_enabled
 from onegraph.frontend.control import cond, scan, while_loop
 from onegraph.frontend.convert import as_tensor, evaluate, from_dlpack, from_numpy_array, frombuffer, tensor
 from onegraph.frontend.explain import explain
@@ -73,6 +74,7 @@ _named = {
     "Tensor": Tensor,
     "as_tensor": as_tensor,
     "asarray": as_tensor,
+    "autocast": autocast,
     "autograd": autograd,
     "dtype": _dtypes.DType,
     "eager": eager,
@@ -82,9 +84,12 @@ _named = {
     "from_dlpack": from_dlpack,
     "from_numpy": from_numpy_array,
     "frombuffer": frombuffer,
+    "get_autocast_dtype": get_autocast_dtype,
     "get_default_dtype": get_default_dtype,
     "grad": grad,
     "inference_mode": inference_mode,
+    "is_autocast_available": is_autocast_available,
+    "is_autocast_enabled": is_autocast_enabled,
     "is_grad_enabled": is_grad_enabled,
     "is_tensor": lambda obj: isinstance(obj, Tensor),
     "jit": jit,

@@ -398,6 +398,7 @@ class Function:
             _signature(structure),
             tuple([_kind(t) for t in tensors]),
             mode.gradients,
+            mode.autocast,
             settings.backend,
         )
         return structure, tensors, signature

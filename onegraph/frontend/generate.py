@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from onegraph.errors import ArgumentError, DTypeError
+from onegraph.frontend.autocast import cast_arguments, policy_of
 from onegraph.frontend.state import mode
 from onegraph.frontend.tensor import Device, Tensor, View, tensor_from_array, wrap
 from onegraph.frontend.views import make_view
@@ -95,6 +96,7 @@ _NUMBERS = frozenset({int, float})
 def make_function(entry: Public) -> Callable[..., Any]:
     """The function on tensors for a function on nodes."""
     function, may_lift, views = entry.function, entry.lift, entry.view
+    policy = policy_of(entry.names)
     general = _make_general(entry)
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -112,6 +114,8 @@ def make_function(entry: Public) -> Callable[..., Any]:
                     requires_grad = True
             else:
                 return general(*args)
+        if policy is not None and mode.autocast is not None:
+            nodes, _ = cast_arguments(policy, nodes, {})
         if may_lift and len(nodes) == 2:
             _lift_numbers(nodes)
         result = function(*nodes)
@@ -131,7 +135,7 @@ def make_function(entry: Public) -> Callable[..., Any]:
 
 def _make_general(entry: Public) -> Callable[..., Any]:
     """The function on tensors, for any arguments."""
-    function = entry.function
+    function, policy = entry.function, policy_of(entry.names)
     parameters = _parameters(function)
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -146,6 +150,8 @@ def _make_general(entry: Public) -> Callable[..., Any]:
             if "requires_grad" not in parameters:
                 requires_grad = kwargs.pop("requires_grad", False)
         keywords = {k: unwrap.one(v) for k, v in kwargs.items()}
+        if policy is not None and mode.autocast is not None:
+            nodes, keywords = cast_arguments(policy, nodes, keywords)
         if entry.lift and len(nodes) == 2 and mode.trace is None:
             _lift_numbers(nodes)
         tensors = wrap_result(function(*nodes, **keywords), unwrap.requires_grad)

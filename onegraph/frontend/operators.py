@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from onegraph.errors import ArgumentTypeError
+from onegraph.frontend.autocast import cast_arguments, policy_of
 from onegraph.frontend.dynamic import mask_places
 from onegraph.frontend.generate import assign, lift
 from onegraph.frontend.state import mode
@@ -71,7 +72,14 @@ def _matmul(self: Tensor, other: Any) -> Any:
     return _matmul_plain(self, other) if isinstance(other, (Tensor, np.ndarray)) else NotImplemented
 
 
-_matmul_plain = _binary(contraction.matmul)
+def _product(a: Any, b: Any) -> Node:
+    policy = policy_of(("matmul",)) if mode.autocast is not None else None
+    if policy is not None:
+        (a, b), _ = cast_arguments(policy, [a, b], {})
+    return contraction.matmul(a, b)
+
+
+_matmul_plain = _binary(_product)
 
 
 def _equals(self: Tensor, other: Any) -> Any:
@@ -180,7 +188,7 @@ def install() -> None:
         "__eq__": _equals,
         "__ne__": _differs,
         "__matmul__": _matmul,
-        "__rmatmul__": _binary(contraction.matmul, reflected=True),
+        "__rmatmul__": _binary(_product, reflected=True),
         "__neg__": _unary(elementwise.neg),
         "__pos__": _unary(lambda x: x),
         "__abs__": _unary(elementwise.abs),

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from onegraph.ir.dtype import DType
 from onegraph.ir.node import Node
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class Mode(threading.local):
     """Whether operations on tensors that require gradients give tensors that do."""
     trace: Trace | Body | None = None
     """The function that is being traced, if any."""
+    autocast: DType | None = None
+    """The half precision that products are cast to, see `autocast.py`."""
     recorded: int = 0
     """Operations recorded since something was last computed."""
 
