@@ -75,6 +75,8 @@ class Settings:
     """Bytes of compiled kernels on disk; the least recently used go first."""
     recycled_bytes: int = 64 * 1024 * 1024
     """Bytes of dead results kept for reuse beyond those that are alive."""
+    tune: bool = False
+    """Measure several tilings of each product and convolution that is compiled, and remember the fastest on disk."""
     guard_pages: bool = False
     """Put every value of the native backend against a page that must not be touched (for tests; slow)."""
     shape_change_warning: int = 16

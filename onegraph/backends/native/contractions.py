@@ -7,7 +7,7 @@ a halo of zeros. `Product.emit` writes the kernels after fusion. Read next: `con
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from onegraph.kernels.nest_code import ENTRY_ARGUMENTS, MOST_REMEMBERED, NestCod
 from onegraph.kernels.scalar import Scalar
 from onegraph.kernels.target import Target
 from onegraph.kernels.tiling import tiling
+from onegraph.kernels.tune import best_tiling
 from onegraph.ops.index import Index, Position, Var, linear, shape_of
 from onegraph.ops.leaf import constant
 from onegraph.ops.record import OPS
@@ -203,14 +204,40 @@ def emit_products(
 
 def emit_product(lowering: Lowering, group: Group, stored: set[Node], node: Node, product: Product) -> None:
     """One kernel."""
+    loops = [*product.batch, *product.rows, product.column]
+    writer, given = write_epilogue(lowering, group, stored, node, (product.a, product.b), loops, product.result)
+    nest = writer.nest
+    a, b = (offset_of(lowering, o) for o in (product.a, product.b))
+    buffer_a, buffer_b = writer.buffer(product.a.node), writer.buffer(product.b.node)
+    batch, rows, depth = _axes(nest, product, a, b)
+    spec = _contraction(node, product, batch, rows, depth, a, b)
+    kernel = contraction_kernel(nest, spec, given, product, node, lowering.target, (buffer_a, buffer_b))
+    add_launch(lowering, group, writer, kernel, {buffer_a, buffer_b})
+
+
+def write_epilogue(
+    lowering: Lowering,
+    group: Group,
+    stored: set[Node],
+    node: Node,
+    operands: Sequence[Operand],
+    loops: Sequence[Var],
+    result: Position,
+) -> tuple[Writer, int]:
+    """What is computed of each sum and stored: a nest of these loops, and the number of its statement that is the sum.
+
+    Args:
+        operands: what the sums are made of.
+        loops: of the kernel; the last one runs along vectors.
+        result: for each dimension of the node its index in terms of the loops.
+    """
     nest = Nest()
     inside = group.members
     writer = Writer(nest, lambda n: None if n in inside else lowering.storage_of(n), lowering.place_of)
-    a, b = (_offset(lowering, o) for o in (product.a, product.b))
-    buffer_a, buffer_b = writer.buffer(product.a.node), writer.buffer(product.b.node)
-    columns = [v for v in (*product.batch, *product.rows, product.column)]
-    nest.outer = list(columns)
-    nest.vector = product.column
+    for operand in operands:
+        writer.buffer(operand.node)
+    nest.outer = list(loops)
+    nest.vector = loops[-1]
     given = nest.given(node.dtype, group.domain)
     writer.registers[node] = given
     nest.phases.append(Phase())
@@ -222,19 +249,23 @@ def emit_product(lowering: Lowering, group: Group, stored: set[Node], node: Node
             assert storage is not None
             store = Store(writer.buffer(member), storage.at(position), writer.registers[member])
             nest.phases[0].stores.append(store)
-    nest.substitute({v: i for v, i in zip(group.domain, product.result, strict=True) if v not in columns})
-    batch, rows, depth = _axes(nest, product, a, b)
-    spec = _contraction(node, product, batch, rows, depth, a, b)
-    kernel = contraction_kernel(nest, spec, given, product, node, lowering.target, (buffer_a, buffer_b))
+    nest.substitute({v: i for v, i in zip(group.domain, result, strict=True) if v not in nest.outer})
+    return writer, given
+
+
+def add_launch(lowering: Lowering, group: Group, writer: Writer, kernel: Kernel, operands: Collection[int]) -> None:
+    """A launch of a kernel whose epilogue is the nest of a writer."""
+    nest = writer.nest
     written = {s.buffer for s in nest.all_stores()}
     places = [p for p in writer.places if p is not None]
     writes = [p for i, p in enumerate(places) if i in written]
     reads = [p for i, p in enumerate(places) if i not in written]
-    pairs = in_place_pairs(nest, writer.places, {buffer_a, buffer_b})
+    pairs = in_place_pairs(nest, writer.places, operands)
     lowering.launches.append(Launch(reads, writes, places, kernel, nodes=tuple(group.members), in_place=pairs))
 
 
-def _offset(lowering: Lowering, operand: Operand) -> Index:
+def offset_of(lowering: Lowering, operand: Operand) -> Index:
+    """Where the element is that the loop variables say."""
     storage = lowering.storage_of(operand.node)
     assert storage is not None
     return storage.at(operand.position)
@@ -289,6 +320,33 @@ def _contraction(
     return spec
 
 
+def epilogue_code(
+    nest: Nest, f: Function, target: Target, pointers: Sequence[Value], status: Value, given: int, node: Node
+) -> Callable[[Iterable[tuple[Var, Value]], Value, Value, Value | None], None]:
+    """Writes the epilogue for one vector of sums: the other loops with their values, the first column, sums, mask."""
+    writers: dict[int, NestCode] = {}
+    needed = [n for n in nest.needed([s.value for s in nest.phases[0].stores]) if n != given]
+    column_loop = nest.vector
+    assert column_loop is not None
+
+    def follow(at: Iterable[tuple[Var, Value]], column: Value, sums: Value, mask: Value | None) -> None:
+        lanes = lanes_of(sums.type)
+        code = writers.get(lanes)
+        if code is None:
+            code = writers[lanes] = NestCode(nest, f, target, pointers, status, lanes)
+        code.values.update(at)
+        code.values[column_loop] = column
+        code.copies = [mask]
+        code.scopes.append({})
+        code.give(given, Scalar(sums if code.is_vector(given) else f.extract(sums, 0), node.dtype))
+        code.compute(needed)
+        for s in nest.phases[0].stores:
+            code.store(s)
+        code.scopes.pop()
+
+    return follow
+
+
 def contraction_kernel(
     nest: Nest,
     spec: Contraction,
@@ -300,7 +358,7 @@ def contraction_kernel(
 ) -> Kernel:
     """The code of a contraction with the stores of a nest as its epilogue."""
     kinds = tuple([v in product.batch for v in nest.outer])
-    key = (nest.key(), spec, given, kinds, node.dtype, target, operands)
+    key = (nest.key(), spec, given, kinds, node.dtype, target, operands, best_tiling(spec, target))
     found = _written.get(key)
     if found is None:
         if len(_written) > MOST_REMEMBERED:
@@ -322,38 +380,22 @@ def _write_contraction(
     target: Target,
     operands: tuple[int, int],
 ) -> Kernel:
-    made = tiling(spec, target)
+    made = best_tiling(spec, target)
     module = Module()
     f = module.function("KERNEL", ENTRY_ARGUMENTS)
     buffers, first, last, scratch, status = f.arguments
     pointers = [f.load("ptr", f.element(buffers, "ptr", i)) for i in range(len(nest.buffers))]
-    writers: dict[int, NestCode] = {}
-    needed = nest.needed([s.value for s in nest.phases[0].stores])
-    rolled = len(needed) > LONG_EPILOGUE
     variables = list(nest.outer)
     batch = [v for v in variables if v in product.batch]
     rows = [v for v in variables if v not in batch and v is not product.column]
-
-    def writer(lanes: int) -> NestCode:
-        found = writers.get(lanes)
-        if found is None:
-            found = writers[lanes] = NestCode(nest, f, target, pointers, status, lanes)
-        return found
+    needed = nest.needed([s.value for s in nest.phases[0].stores])
+    rolled = len(needed) > LONG_EPILOGUE
+    follow = epilogue_code(nest, f, target, pointers, status, given, node)
 
     def epilogue(
         _: Function, batch_at: list[Value], rows_at: list[Value], column: Value, sums: Value, mask: Value | None
     ) -> None:
-        code = writer(lanes_of(sums.type))
-        for v, x in zip([*batch, *rows], [*batch_at, *rows_at], strict=False):
-            code.values[v] = x
-        code.values[product.column] = column
-        code.copies = [mask]
-        code.scopes.append({})
-        code.give(given, Scalar(sums if code.is_vector(given) else f.extract(sums, 0), node.dtype))
-        code.compute([n for n in needed if n != given])
-        for s in nest.phases[0].stores:
-            code.store(s)
-        code.scopes.pop()
+        follow(zip([*batch, *rows], [*batch_at, *rows_at], strict=False), column, sums, mask)
 
     kernel_code.emit(
         f, spec, made, pointers[operands[0]], pointers[operands[1]], epilogue, first, last, scratch, rolled=rolled
