@@ -26,6 +26,26 @@ SHORT_LOOP = 5
 """Inner loops of at most so many steps are written out."""
 TASK_WORK = 16384
 """Elements that make a task worth its start."""
+_COSTLY = frozenset(
+    (
+        "exp",
+        "expm1",
+        "log",
+        "log1p",
+        "sigmoid",
+        "tanh",
+        "erf",
+        "erfc",
+        "erfinv",
+        "sin",
+        "cos",
+        "tan",
+        "pow",
+        "atan",
+        "atan2",
+    )
+)
+"""Ops that take far longer than reading a value."""
 ENTRY_ARGUMENTS = [("ptr", "buffers"), ("i64", "first"), ("i64", "last"), ("ptr", "scratch"), ("ptr", "status")]
 
 
@@ -48,7 +68,7 @@ class Split:
 def split_outer(nest: Nest, lanes: int) -> Split:
     """Cut the outer loops into tasks of at least `TASK_WORK` elements; it depends on the sizes alone."""
     scalar = [v for v in nest.outer if v is not nest.vector]
-    inside = prod(v.size for v in nest.inner)
+    inside = prod(v.size for v in nest.inner) * _effort(nest)
     if nest.chunk is not None:
         inside = inside // nest.chunk[1].size * nest.chunk[2]
     rows = prod(v.size for v in scalar)
@@ -61,6 +81,12 @@ def split_outer(nest: Nest, lanes: int) -> Split:
         blocks = ceil(nest.vector.size / block)
         inside *= min(block, nest.vector.size)
     return Split(scalar, rows, block, blocks, max(1, TASK_WORK // max(1, inside)))
+
+
+def _effort(nest: Nest) -> int:
+    """How much an element costs, compared with reading and writing it."""
+    costly = sum(s.kind == "random" or (s.kind == "apply" and s.data[0] in _COSTLY) for s in nest.statements)
+    return max(1, (len(nest.statements) + 7 * costly) // 8)
 
 
 def unroll_of(nest: Nest, lanes: int) -> int:
@@ -277,9 +303,7 @@ class NestCode:
             loaded = f.gather(type_, pointer, places, mask, zero)
         return self.wide.load_convert(loaded, s.dtype)
 
-    def _places(
-        self, base: Value, element: str, offset: Index, copy: int, stride: int | None
-    ) -> tuple[Value, Value]:
+    def _places(self, base: Value, element: str, offset: Index, copy: int, stride: int | None) -> tuple[Value, Value]:
         """A base pointer and the distances of the lanes from it."""
         f = self.f
         if stride is None:
@@ -579,4 +603,3 @@ def _write(nest: Nest, name: str, target: Target, scratch: dict[int, int] | None
 
 def _bytes_moved(nest: Nest, s: Statement) -> int:
     return prod(v.size for v in s.variables) * s.dtype.itemsize
-

@@ -204,6 +204,8 @@ def _complete(spec: Contraction, target: Target, block: _Block) -> Tiling:
         room = max(1, _up(all_panels, max(1, min(32, int(seconds / 20e-6)))))
         room = 1 if pack_b else room
     panels = max(1, min(all_panels, room))
+    if spec.b_panel is not None and rows <= 8 * height:  # few blocks of rows: threads divide the panels too
+        panels = min(panels, _up(all_panels, 2))
     panels = _up(all_panels, _up(all_panels, panels))
     pack_a = panels >= 4 and strided and rows > 8
     made = Tiling(
