@@ -21,6 +21,7 @@ from onegraph.passes.movement import simplify_movement
 from onegraph.passes.reductions import simplify_reductions
 from onegraph.passes.scans import improve_scans
 from onegraph.passes.simplify import simplify
+from onegraph.passes.softmax_gradient import simplify_softmax_gradient
 
 
 class Pass(NamedTuple):
@@ -39,6 +40,7 @@ PIPELINE: tuple[Pass, ...] = (
     Pass("movement", "make one movement of several", simplify_movement),
     Pass("reductions", "leave out dimensions with nothing to reduce", simplify_reductions),
     Pass("common subexpressions", "compute equal things once", merge_common_subexpressions),
+    Pass("softmax gradient", "find gradients of softmax from its result", simplify_softmax_gradient),
     Pass("fold batch norm", "put scales and shifts of channels into weights and biases", fold_batch_norm),
     Pass("moments", "compute mean and variance together", find_moments),
     Pass("linear sums", "take constant factors out of sums beside moments", simplify_linear_sums),

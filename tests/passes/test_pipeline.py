@@ -73,11 +73,13 @@ def test_the_pipeline_changes_no_bit_and_keeps_the_verifier_content():
 def test_every_pass_is_described():
     assert [p.name for p in PIPELINE] == [
         "simplify",
+        "scans",
         "fold constants",
         "algebra",
         "movement",
         "reductions",
         "common subexpressions",
+        "softmax gradient",
         "fold batch norm",
         "moments",
         "linear sums",
