@@ -65,10 +65,10 @@ class Split:
         return max(1, ceil(self.rows * self.blocks / self.grain))
 
 
-def split_outer(nest: Nest, lanes: int) -> Split:
-    """Cut the outer loops into tasks of at least `TASK_WORK` elements; it depends on the sizes alone."""
+def split_outer(nest: Nest, lanes: int, effort: int = 1) -> Split:
+    """Cut the outer loops into tasks of at least `TASK_WORK` elements of so much effort; it depends on the sizes alone."""
     scalar = [v for v in nest.outer if v is not nest.vector]
-    inside = prod(v.size for v in nest.inner) * _effort(nest)
+    inside = prod(v.size for v in nest.inner) * effort
     if nest.chunk is not None:
         inside = inside // nest.chunk[1].size * nest.chunk[2]
     rows = prod(v.size for v in scalar)
@@ -526,7 +526,7 @@ class NestCode:
     def run(self, first: Value, last: Value) -> None:
         """All tasks first <= t < last."""
         nest, f = self.nest, self.f
-        split = split_outer(nest, self.lanes)
+        split = split_outer(nest, self.lanes, _effort(nest))
         roots = [nest.statements[r].arguments[0] for p in nest.phases for r in p.reductions]
         needed = nest.needed(roots + [s.value for s in nest.all_stores()])
         self.compute([n for n in needed if not nest.statements[n].variables and self._constant_before(n)])
@@ -591,7 +591,7 @@ def _write(nest: Nest, name: str, target: Target, scratch: dict[int, int] | None
         else:
             pointers.append(f.load("ptr", f.element(buffers, "ptr", slot)))
             slot += 1
-    split = split_outer(nest, target.lanes(32))
+    split = split_outer(nest, target.lanes(32), _effort(nest))
     if split.rows and (nest.vector is None or nest.vector.size):
         NestCode(nest, f, target, pointers, status).run(first, last)
     f.ret()
