@@ -17,12 +17,13 @@ from onegraph.backends.native.in_place import in_place_pairs
 from onegraph.backends.native.launch import Launch, Place
 from onegraph.backends.native.reading import fresh_variables, is_movement, movement_reads
 from onegraph.backends.native.writer import Writer
-from onegraph.ir.dtype import float32, float64
+from onegraph.ir.dtype import bfloat16, float32, float64
 from onegraph.ir.node import Node
 from onegraph.ir.traverse import topological
 from onegraph.kernels import contraction as kernel_code
 from onegraph.kernels.compile import AS_WRITTEN
 from onegraph.kernels.contraction import Axis, Contraction
+from onegraph.kernels.half import round_bfloat16
 from onegraph.kernels.kernel import Kernel
 from onegraph.kernels.llvm import Function, Module, Value, lanes_of
 from onegraph.kernels.nest import Nest, Phase, Store, merges
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from onegraph.backends.native.lowering import Lowering
     from onegraph.backends.native.prepare import Prepared
 
+_ELEMENTS = {float32: "float", float64: "double", bfloat16: "bfloat16"}
+"""The numbers of which there are products, as `kernels/contraction_spec.py` names them."""
 LONG_EPILOGUE = 24
 """Statements of an epilogue from which on it is written once in a loop, not once for each row."""
 
@@ -88,14 +91,16 @@ class Contractions:
     def prepare(self) -> None:
         """All products: their operands become nodes that are kept in memory."""
         from onegraph.backends.native.convolutions import prepare_convolution
+        from onegraph.backends.native.depthwise import prepare_narrow
 
         for node in self.prepared.graph.nodes():
-            if node.dtype not in (float32, float64):
+            if node.dtype not in _ELEMENTS:
                 continue
             if node.op == "matmul":
                 self.matmul(node)
             elif node.op in ("conv", "conv_input_gradient", "conv_weight_gradient"):
-                prepare_convolution(self, node)
+                if node.dtype is bfloat16 or not prepare_narrow(self, node):
+                    prepare_convolution(self, node)
 
     def add(self, node: Node, products: Sequence[Product]) -> None:
         """A node is computed by these products, side by side."""
@@ -122,7 +127,7 @@ class Contractions:
         if swapped:
             left, right, m, n = right, left, n, m
         product = Product(left, right, list(batch), [m], n, [k], result)
-        if self.constants and not batch and not swapped and n.size >= 16 and self.is_constant(b):
+        if self.constants and node.dtype is not bfloat16 and not batch and not swapped and n.size >= 16 and self.is_constant(b):
             self.pack_matrix(product, b)
         self.add(node, [product])
 
@@ -312,7 +317,7 @@ def _contraction(
         tuple(batch),
         a.constant,
         b.constant,
-        dtype="float" if node.dtype is float32 else "double",
+        dtype=_ELEMENTS[node.dtype],
         b_column=_stride(b, product.column),
     )
     if product.width:
@@ -338,7 +343,10 @@ def epilogue_code(
         code.values[column_loop] = column
         code.copies = [mask]
         code.scopes.append({})
-        code.give(given, Scalar(sums if code.is_vector(given) else f.extract(sums, 0), node.dtype))
+        finished = sums if code.is_vector(given) else f.extract(sums, 0)
+        if node.dtype is bfloat16:
+            finished = round_bfloat16(f, finished)
+        code.give(given, Scalar(finished, node.dtype))
         code.compute(needed)
         for s in nest.phases[0].stores:
             code.store(s)

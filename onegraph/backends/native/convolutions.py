@@ -1,7 +1,7 @@
 """Convolutions as contractions: forward, input gradient (one contraction for each phase of the stride), weight gradient.
 
 With pixels channels-last and a halo of zeros around them, every address is a sum of strides times loop variables.
-Depthwise convolutions multiply no matrices: they become windows, products and sums, which the loop nests do.
+Those with few channels in a group multiply no matrices worth the name: `depthwise.py`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from math import gcd, prod
 from onegraph.backends.native.arrangement import channels_last
 from onegraph.backends.native.contractions import Contractions, Operand, Product
 from onegraph.backends.native.reading import is_leaf, is_pointwise, is_reduction
+from onegraph.ir.dtype import bfloat16
 from onegraph.ir.node import Node
 from onegraph.kernels.contraction import Axis, Contraction
 from onegraph.ops.index import Index, Var, shape_of
@@ -50,7 +51,7 @@ def prepare_convolution(contractions: Contractions, node: Node) -> None:
     )
 
 
-def _image(contractions: Contractions, x: Node, halo: Sequence[tuple[int, int]]) -> Node:
+def image_in_memory(contractions: Contractions, x: Node, halo: Sequence[tuple[int, int]]) -> Node:
     """The images as a value of their own in memory, channels-last with a halo."""
     arrangement = contractions.arrangement
     last = channels_last(len(x.shape))
@@ -65,14 +66,19 @@ def _image(contractions: Contractions, x: Node, halo: Sequence[tuple[int, int]])
     return x
 
 
+def halo_of(g: Geometry, sizes: Sequence[int], kernel: Sequence[int], counts: Sequence[int]) -> list[tuple[int, int]]:
+    """How far past the edges of an image the windows reach."""
+    halo = []
+    for size, k, s, (low, _), d, count in zip(sizes, kernel, g.stride, g.padding, g.dilation, counts, strict=True):
+        halo.append((low, max(0, (count - 1) * s - low + (k - 1) * d + 1 - size)))
+    return halo
+
+
 def _forward(c: Contractions, node: Node, g: Geometry) -> None:
     x, w = node.inputs
     sizes, kernel = shape_of(x)[2:], shape_of(w)[2:]
     out = shape_of(node)
-    halo = []
-    for size, k, s, (low, _), d, count in zip(sizes, kernel, g.stride, g.padding, g.dilation, out[2:], strict=True):
-        halo.append((low, max(0, (count - 1) * s - low + (k - 1) * d + 1 - size)))
-    x = _image(c, x, halo)
+    x = image_in_memory(c, x, halo_of(g, sizes, kernel, out[2:]))
     inside, outside = shape_of(w)[1], shape_of(w)[0] // g.groups
     group, image, channel, column = Var("g", g.groups), Var("n", out[0]), Var("c", inside), Var("o", outside)
     places = [Var(f"y{i}", n) for i, n in enumerate(out[2:])]
@@ -85,8 +91,11 @@ def _forward(c: Contractions, node: Node, g: Geometry) -> None:
     depth = [*taps, channel]
     result = (Index.of(image), Index.of(group) * outside + Index.of(column), *map(Index.of, places))
     product = Product(a, a, [group], [image, *places], column, depth, result)
-    matrix = _weights(w, g.groups, swap=False)
-    _pack(c, product, matrix, group, depth)
+    if node.dtype is bfloat16:
+        w = image_in_memory(c, w, [(0, 0)] * g.rank)
+        product.b = Operand(w, (Index.of(group) * outside + Index.of(column), Index.of(channel), *map(Index.of, taps)))
+    else:
+        _pack(c, product, _weights(w, g.groups, swap=False), group, depth)
     c.arrangement.order[node] = channels_last(len(out))
     c.add(node, [product])
 
@@ -117,22 +126,12 @@ def _input_gradient(c: Contractions, node: Node, g: Geometry) -> None:
     dy, w = node.inputs
     out, kernel, counts = shape_of(node), shape_of(w)[2:], shape_of(dy)[2:]
     inside, outside = shape_of(w)[1], shape_of(w)[0] // g.groups
-    phases: list[list[_Phase]] = [
-        _phases(size, count, k, s, low, d)
-        for size, count, k, s, (low, _), d in zip(
-            out[2:], counts, kernel, g.stride, g.padding, g.dilation, strict=True
-        )
-    ]
-    halo = []
-    for per_dim, count in zip(phases, counts, strict=True):
-        lows = [p.lowest for p in per_dim if p.taps and p.steps]
-        highs = [p.highest for p in per_dim if p.taps and p.steps]
-        halo.append((max(0, -min(lows, default=0)), max(0, max(highs, default=0) - count + 1)))
-    dy = _image(c, dy, halo)
+    phases = phases_by_dim(node, g)
+    dy = image_in_memory(c, dy, [phase_halo(p, count) for p, count in zip(phases, counts, strict=True)])
     matrix = _weights(w, g.groups, swap=True)
     products: list[Product] = []
     packed: Product | None = None
-    combinations: list[list[_Phase]] = [[]]
+    combinations: list[list[Phase]] = [[]]
     for per_dim in phases:
         combinations = [[*before, p] for before in combinations for p in per_dim]
     for chosen in combinations:
@@ -146,15 +145,20 @@ def _input_gradient(c: Contractions, node: Node, g: Geometry) -> None:
         into = [Index.of(q) * s + p.phase for q, s, p in zip(places, g.stride, chosen, strict=True)]
         result = (Index.of(image), Index.of(group) * inside + Index.of(column), *into)
         product = Product(a, a, [group], [image, *places], column, [*taps, channel], result)
-        if prod(kernel) == 1 and g.groups == 1:  # the weights are a matrix that lies as it is needed
+        if prod(kernel) == 1 and g.groups == 1 and node.dtype is not bfloat16:  # the weights are a matrix that lies as it is needed
             product.b = Operand(w, (Index.of(channel), Index.of(column), *[Index.of(0)] * g.rank))
+            products.append(product)
+            continue
+        which = [Index.of(t) * p.tap_step + p.first_tap for t, p in zip(taps, chosen, strict=True)]
+        if node.dtype is bfloat16:
+            at_w = (Index.of(group) * outside + Index.of(channel), Index.of(column), *which)
+            product.b = Operand(image_in_memory(c, w, [(0, 0)] * g.rank), at_w)
             products.append(product)
             continue
         if packed is None:
             whole = [Var(f"k{i}", n) for i, n in enumerate(kernel)]
             _pack(c, product, matrix, group, [*whole, channel])
             packed = product
-        which = [Index.of(t) * p.tap_step + p.first_tap for t, p in zip(taps, chosen, strict=True)]
         product.b = Operand(
             packed.b.node, (Index.of(group), Index.of(0), *which, Index.of(channel), Index.of(column))
         )
@@ -165,7 +169,7 @@ def _input_gradient(c: Contractions, node: Node, g: Geometry) -> None:
 
 
 @dataclass
-class _Phase:
+class Phase:
     """Positions phase, phase + stride, ...: how many, and which taps reach them from where.
 
     Tap number t is kernel element first_tap + t * tap_step; at step q it reads dy[q + start - t * back].
@@ -190,7 +194,22 @@ class _Phase:
         return self.start + self.steps - 1
 
 
-def _phases(size: int, count: int, kernel: int, stride: int, low: int, dilation: int) -> list[_Phase]:
+def phases_by_dim(node: Node, g: Geometry) -> list[list[Phase]]:
+    """For each dimension of space of an input gradient its phases."""
+    dy, w = node.inputs
+    sizes = zip(shape_of(node)[2:], shape_of(dy)[2:], shape_of(w)[2:], g.stride, g.padding, g.dilation, strict=True)
+    return [phases_of(size, count, k, s, low, d) for size, count, k, s, (low, _), d in sizes]
+
+
+def phase_halo(phases: Sequence[Phase], count: int) -> tuple[int, int]:
+    """How far past the edges of a gradient with so many elements the phases of a dimension reach."""
+    lows = [p.lowest for p in phases if p.taps and p.steps]
+    highs = [p.highest for p in phases if p.taps and p.steps]
+    return max(0, -min(lows, default=0)), max(0, max(highs, default=0) - count + 1)
+
+
+def phases_of(size: int, count: int, kernel: int, stride: int, low: int, dilation: int) -> list[Phase]:
+    """The phases of one dimension."""
     found = []
     step = stride // gcd(stride, dilation)
     for phase in range(min(stride, size)):
@@ -198,7 +217,7 @@ def _phases(size: int, count: int, kernel: int, stride: int, low: int, dilation:
         reached = [k for k in range(kernel) if (phase + low - k * dilation) % stride == 0]
         first = reached[0] if reached else 0
         start = (phase + low - first * dilation) // stride
-        found.append(_Phase(phase, steps, len(reached), first, step, start, step * dilation // stride))
+        found.append(Phase(phase, steps, len(reached), first, step, start, step * dilation // stride))
     return found
 
 
@@ -206,11 +225,8 @@ def _weight_gradient(c: Contractions, node: Node, g: Geometry) -> None:
     """dw[o, c, k] = sum over images and places of x[c, s y + d k - p] dy[o, y]."""
     x, dy = node.inputs
     kernel, sizes, counts = shape_of(node)[2:], shape_of(x)[2:], shape_of(dy)[2:]
-    halo = []
-    for size, k, s, (low, _), d, count in zip(sizes, kernel, g.stride, g.padding, g.dilation, counts, strict=True):
-        halo.append((low, max(0, (count - 1) * s - low + (k - 1) * d + 1 - size)))
-    x = _image(c, x, halo)
-    dy = _image(c, dy, [(0, 0)] * g.rank)
+    x = image_in_memory(c, x, halo_of(g, sizes, kernel, counts))
+    dy = image_in_memory(c, dy, [(0, 0)] * g.rank)
     outside, inside = shape_of(node)[0] // g.groups, shape_of(node)[1]
     group, image, channel, column = Var("g", g.groups), Var("n", shape_of(x)[0]), Var("c", inside), Var("o", outside)
     places = [Var(f"y{i}", n) for i, n in enumerate(counts)]

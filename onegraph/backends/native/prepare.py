@@ -14,6 +14,7 @@ from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
 from onegraph.backends.native.arrangement import Arrangement, row_major
+from onegraph.backends.native.half_products import uses_tiles
 from onegraph.backends.native.reading import is_leaf, is_pointwise, is_reduction
 from onegraph.ir.dtype import bfloat16, bool_, float16, float32, float64, int64
 from onegraph.ir.graph import Graph
@@ -88,6 +89,7 @@ class Prepared:
 def prepare(graph: Graph, target: Target, arrangement: Arrangement, body: Body | None = None) -> Prepared:
     """The graph rewritten, and what is known of its nodes; `body` for the body of a loop."""
     from onegraph.backends.native.contractions import Contractions
+    from onegraph.backends.native.depthwise import narrow_weight_gradient
 
     new: dict[Node, Node] = {}
     used = Counter(i for node in graph.nodes() for i in node.inputs) + Counter(graph.outputs)
@@ -96,9 +98,12 @@ def prepare(graph: Graph, target: Target, arrangement: Arrangement, body: Body |
         rule = _REWRITES.get(node.op)
         if made.op == "permute" and made.inputs[0].op == "matmul" and used[node.inputs[0]] == 1:
             rule = _transposed
+        if rule is _product and uses_tiles(made, target):
+            rule = None
         if 0 in shape_of(node) and node.op not in ("input", "constant"):
             rule = _empty
-        new[node] = made if rule is None else rule(made)
+        made = made if rule is None else rule(made)
+        new[node] = narrow_weight_gradient(made, target) if node.op == "conv_weight_gradient" else made
     for node in graph.inputs:
         new.setdefault(node, node)
     outputs = [_own_output(new[o]) for o in graph.outputs]
