@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from onegraph.errors import GradientError, ShapeError
-from onegraph.ir.node import Node, input_node
+from onegraph.ir.node import Node, capture_source, input_node, scopes
 from onegraph.ir.traverse import substitute, topological
 from onegraph.ops.binary import ADD
 from onegraph.ops.leaf import constant
@@ -31,6 +31,14 @@ def gradient(outputs: Sequence[Node], seeds: Sequence[Node | None], wrt: Sequenc
     Returns:
         A node of the shape and dtype of each of `wrt`, or None where the outputs do not depend on it.
     """
+    before, scopes.source = scopes.source, capture_source()
+    try:
+        return _gradient(outputs, seeds, wrt)
+    finally:
+        scopes.source = before
+
+
+def _gradient(outputs: Sequence[Node], seeds: Sequence[Node | None], wrt: Sequence[Node]) -> list[Node | None]:
     order = topological(outputs, stop=_is_detached)
     active = _active(order, wrt)
     sums: dict[Node, Any] = {}

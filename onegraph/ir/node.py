@@ -124,6 +124,8 @@ class Scopes(threading.local):
 
     def __init__(self) -> None:
         self.path = ""
+        self.source: Source | None = None
+        """The source of all nodes that are made now, while one call of the user makes many (a gradient)."""
 
     def enter(self, name: str) -> str:
         """Go into a scope; returns the path to hand to `leave`."""
@@ -141,6 +143,8 @@ scopes: Final = Scopes()
 
 def capture_source() -> Source | None:
     """File, line and scope of the user's call that is running."""
+    if scopes.source is not None:
+        return scopes.source
     frame = sys._getframe(2)
     while frame is not None:
         filename = frame.f_code.co_filename
@@ -149,16 +153,6 @@ def capture_source() -> Source | None:
             return (filename, frame.f_lineno, scopes.path)
         frame = frame.f_back  # type: ignore[assignment]
     return None
-
-
-def _references_when_alone() -> int:
-    """What getrefcount says of an object that only a local variable holds: 2, and 1 from Python 3.14 on."""
-    pending = [object()]
-    node = pending.pop()
-    return sys.getrefcount(node)
-
-
-_ALONE: Final = _references_when_alone()
 
 
 class Node:
@@ -207,18 +201,6 @@ class Node:
         for n in self.shape:
             count = count * n
         return count
-
-    def __del__(self) -> None:
-        # A chain of 100,000 nodes must not be freed by 100,000 nested calls: take it apart here.
-        if sys.getrefcount is None or not self.inputs:  # interpreter shutdown
-            return
-        pending = list(self.inputs)
-        self.inputs = ()
-        while pending:
-            node = pending.pop()
-            if node.inputs and sys.getrefcount(node) == _ALONE:
-                pending.extend(node.inputs)
-                node.inputs = ()
 
     def __repr__(self) -> str:
         return f"<{self.op} {self.dtype.short}{list(self.shape)}>"

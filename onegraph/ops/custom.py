@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from onegraph.ir.dtype import DType
-from onegraph.ir.node import Node, Opaque, Shape
+from onegraph.ir.node import Node, Opaque, Shape, scopes
 from onegraph.ops.lowering import Pointwise
 from onegraph.ops.record import Kind, Op, Sample, real, register
 
@@ -26,7 +26,11 @@ def _first(x: Node, *others: Node, **attributes: Any) -> tuple[Shape, DType]:
 
 
 def _custom_gradient(n: Node, g: Node, needs: Sequence[bool]) -> list[Node | None]:
-    return [None, *n.attributes["rule"].function(g)]
+    before, scopes.source = scopes.source, None  # the rule's own lines are the user's
+    try:
+        return [None, *n.attributes["rule"].function(g)]
+    finally:
+        scopes.source = before
 
 
 WITH_GRADIENT: Op = register(

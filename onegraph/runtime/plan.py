@@ -47,12 +47,17 @@ class PlanCache:
 
     def __init__(self) -> None:
         self._entries: OrderedDict[Any, Any] = OrderedDict()
+        self._last: tuple[Any, Any] = (None, None)  # a loop asks for the same again: no need to hash a long key
         self._lock = threading.Lock()
         self.hits = 0
         self.misses = 0
 
     def get(self, key: Any) -> Any:
         """The entry of a key, or None."""
+        known, entry = self._last
+        if known == key:
+            self.hits += 1
+            return entry
         with self._lock:
             entry = self._entries.get(key)
             if entry is None:
@@ -60,12 +65,14 @@ class PlanCache:
             else:
                 self.hits += 1
                 self._entries.move_to_end(key)
+                self._last = key, entry
             return entry
 
     def put(self, key: Any, entry: Any) -> None:
         """Remember an entry."""
         with self._lock:
             self._entries[key] = entry
+            self._last = None, None
             while len(self._entries) > settings.plan_cache_size:
                 self._entries.popitem(last=False)
 
@@ -73,6 +80,7 @@ class PlanCache:
         """Forget everything."""
         with self._lock:
             self._entries.clear()
+            self._last = None, None
             self.hits = self.misses = 0
 
     def __len__(self) -> int:

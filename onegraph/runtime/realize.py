@@ -20,7 +20,7 @@ from onegraph.config import settings
 from onegraph.errors import TraceError, describe_location
 from onegraph.ir.dtype import DType
 from onegraph.ir.graph import Graph
-from onegraph.ir.node import EMPTY, Node, bundle, input_node
+from onegraph.ir.node import EMPTY, Attributes, Node, bundle, input_node
 from onegraph.ir.traverse import with_inputs
 from onegraph.ops.leaf import constant
 from onegraph.ops.shapes import show
@@ -67,7 +67,9 @@ class Pending:
                 if waiting:
                     continue
                 self.order.append(node)
-                attributes = EMPTY if node.op in _NOTHING_TO_COMPILE else node.attributes
+                attributes: Attributes | None = node.attributes
+                if attributes is EMPTY or node.op in _NOTHING_TO_COMPILE:
+                    attributes = None
                 parts.append((node.op, attributes, tuple([index[i] for i in node.inputs])))
             else:
                 self._leaf(node, parts)
