@@ -84,6 +84,8 @@ def _kept_products(graph: Graph) -> Graph:
         for source in dict.fromkeys(x.inputs[0] for _, x in _Parts(node).rows if x.op == "item"):
             if source.op == "scan" and source.attributes["length"] == node.attributes["length"]:
                 for value, image in _computed_again(_Parts(node), _Parts(source)):
+                    if any(value is v for v, _, _ in replaced.get(node, ())):
+                        continue
                     known = extra.setdefault(source, [])
                     if image not in known:
                         known.append(image)
