@@ -117,7 +117,7 @@ def _computed_again(scan: _Parts, source: _Parts) -> list[tuple[Node, Node]]:
     """Values of a scan's body that the other one's body computes too, in the same step, and that are worth keeping."""
     image: dict[Node, Node] = {}
     first_history = len(source.body.outputs)
-    outside = {x: inner for inner, x in (*source.rows, *source.constants)}
+    rows = {x: inner for inner, x in source.rows}
     for inner, x in scan.rows:
         if x.op == "item" and x.inputs[0] is source.node:
             index = x.attributes["index"]
@@ -125,8 +125,8 @@ def _computed_again(scan: _Parts, source: _Parts) -> list[tuple[Node, Node]]:
                 image[inner] = source.body.inputs[index - first_history]
             elif index >= source.carried:
                 image[inner] = source.body.outputs[index]
-        elif x in dict((o, i) for i, o in source.rows):
-            image[inner] = outside[x]
+        elif x in rows:
+            image[inner] = rows[x]
     constants = {x: inner for inner, x in source.constants}
     image.update({inner: constants[x] for inner, x in scan.constants if x in constants})
     known: dict[Any, Node] = {_key(n, n.inputs): n for n in topological(source.body.outputs)}
