@@ -476,7 +476,8 @@ class Loops:
     ) -> None:
         f, tiling = self.f, self.tiling
         outer, first = self._outer(tile)
-        columns = [f.add(f.mul(panel, tiling.columns), j * tiling.lanes) for j in range(tiling.vectors)]
+        used = min(tiling.vectors, -(-self.spec.columns // tiling.lanes))
+        columns = [f.add(f.mul(panel, tiling.columns), j * tiling.lanes) for j in range(used)]
         if not self.rolled:
             for r, place in enumerate(self._places(steps)):
                 inside = [f.as_value(i) for i in place[1:]]

@@ -99,7 +99,7 @@ class Contractions:
             if node.op == "matmul":
                 self.matmul(node)
             elif node.op in ("conv", "conv_input_gradient", "conv_weight_gradient"):
-                if node.dtype is bfloat16 or not prepare_narrow(self, node):
+                if not prepare_narrow(self, node):
                     prepare_convolution(self, node)
 
     def add(self, node: Node, products: Sequence[Product]) -> None:
@@ -317,7 +317,7 @@ def _contraction(
         tuple(batch),
         a.constant,
         b.constant,
-        dtype=_ELEMENTS[node.dtype],
+        dtype=_ELEMENTS[node.dtype] if all(axis.size for axis in depth) else "float",  # zeros need no tiles
         b_column=_stride(b, product.column),
     )
     if product.width:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd, prod
 
+from onegraph.backends.native import winograd
 from onegraph.backends.native.arrangement import channels_last
 from onegraph.backends.native.contractions import Contractions, Operand, Product
 from onegraph.backends.native.reading import is_leaf, is_pointwise, is_reduction
@@ -34,6 +35,11 @@ class Geometry:
         """Those of a node."""
         a = node.attributes
         return Geometry(a["stride"], a["padding"], a["dilation"], a["groups"])
+
+    @property
+    def is_plain(self) -> bool:
+        """Two dimensions, every pixel, one group."""
+        return self.stride == self.dilation == (1, 1) and self.groups == 1
 
     @property
     def rank(self) -> int:
@@ -78,6 +84,11 @@ def _forward(c: Contractions, node: Node, g: Geometry) -> None:
     x, w = node.inputs
     sizes, kernel = shape_of(x)[2:], shape_of(w)[2:]
     out = shape_of(node)
+    if g.is_plain and winograd.suits(node, shape_of(x)[1], kernel, c.target):
+        low = tuple([p[0] for p in g.padding])
+        x = image_in_memory(c, x, winograd.halo_of(node, x, low))
+        winograd.prepare_tiles(c, node, x, _taps_first(w, (2, 3, 1, 0)), low)
+        return
     x = image_in_memory(c, x, halo_of(g, sizes, kernel, out[2:]))
     inside, outside = shape_of(w)[1], shape_of(w)[0] // g.groups
     group, image, channel, column = Var("g", g.groups), Var("n", out[0]), Var("c", inside), Var("o", outside)
@@ -98,6 +109,13 @@ def _forward(c: Contractions, node: Node, g: Geometry) -> None:
         _pack(c, product, _weights(w, g.groups, swap=False), group, depth)
     c.arrangement.order[node] = channels_last(len(out))
     c.add(node, [product])
+
+
+def _taps_first(w: Node, dims: tuple[int, ...]) -> Node:
+    """Weights of two dimensions as (taps, in, out), or what the order of the dimensions says."""
+    moved = OPS["permute"](w, dims=dims)
+    high, wide, *rest = shape_of(moved)
+    return OPS["reshape"](moved, shape=(high * wide, *rest))
 
 
 def _weights(w: Node, groups: int, *, swap: bool) -> Node:
@@ -126,6 +144,12 @@ def _input_gradient(c: Contractions, node: Node, g: Geometry) -> None:
     dy, w = node.inputs
     out, kernel, counts = shape_of(node), shape_of(w)[2:], shape_of(dy)[2:]
     inside, outside = shape_of(w)[1], shape_of(w)[0] // g.groups
+    before = tuple([k - 1 - low for k, (low, _) in zip(kernel, g.padding, strict=True)])
+    if g.is_plain and min(before) >= 0 and winograd.suits(node, shape_of(dy)[1], kernel, c.target):
+        dy = image_in_memory(c, dy, winograd.halo_of(node, dy, before))
+        turned = OPS["flip"](w, dims=(2, 3))
+        winograd.prepare_tiles(c, node, dy, _taps_first(turned, (2, 3, 0, 1)), before)
+        return
     phases = phases_by_dim(node, g)
     dy = image_in_memory(c, dy, [phase_halo(p, count) for p, count in zip(phases, counts, strict=True)])
     matrix = _weights(w, g.groups, swap=True)
