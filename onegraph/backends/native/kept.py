@@ -1,6 +1,8 @@
 """Values that stay as long as the same inputs are given: packed weights, folded batch norms.
 
-A state is never changed once it is published, so runs on other threads may go on with an older one.
+Inputs that are new in a run may be new in the next one too, as in training: the values of such a run are its own, in memory
+that the next such run uses again. Only when the same inputs come a second time is a state published. It is never changed
+from then on, so runs on other threads may go on with an older one.
 Read next: `program.py`.
 """
 
@@ -38,11 +40,14 @@ class KeptSet:
 
 
 class Kept:
-    """All kept values, for certain buffers."""
+    """All kept values, for certain buffers; `shared` if other runs may use them."""
 
-    def __init__(self, serials: list[int], sets: list[KeptSet], parts: Sequence[tuple[int, int, int]]) -> None:
+    def __init__(
+        self, serials: list[int], sets: list[KeptSet], parts: Sequence[tuple[int, int, int]], shared: bool
+    ) -> None:
         self.serials = serials
         self.sets = sets
+        self.shared = shared
         found = {slot: address for s in sets for slot, address in s.addresses}
         self.addresses = [*found.items(), *((i, found[base] + offset) for i, base, offset in parts)]
 
@@ -63,22 +68,32 @@ class KeptValues:
         ]
         self._there = (True,) * len(layout.keeps)
         self.state: Kept | None = None
+        self._last: list[int] = []
 
-    def prepare(self, inputs: Sequence[Buffer]) -> tuple[tuple[bool, ...], Kept]:
-        """Which sets are there already, and the state in which the others are to be computed."""
+    def prepare(self, inputs: Sequence[Buffer], own: Kept | None) -> tuple[tuple[bool, ...], Kept]:
+        """Which sets are there already, and the state in which the others are to be computed.
+
+        Args:
+            own: the state of the caller, which nobody else uses.
+        """
         serials = [inputs[p].serial or serial(inputs[p]) for p in self._positions]
         state = self.state
         if state is not None and state.serials == serials:
             return self._there, state
+        if serials != self._last:
+            self._last = serials
+            if own is None:
+                own = Kept([], [KeptSet([], slots) for slots in self._slots], self._parts, False)
+            return (False,) * len(self._slots), own
         pattern = []
         sets = []
         for n, (needs, slots) in enumerate(zip(self._needs, self._slots, strict=True)):
-            own = [serials[i] for i in needs]
-            there = state is not None and state.sets[n].serials == own
+            mine = [serials[i] for i in needs]
+            there = state is not None and state.sets[n].serials == mine
             pattern.append(there)
-            sets.append(state.sets[n] if state is not None and there else KeptSet(own, slots))
-        return tuple(pattern), Kept(serials, sets, self._parts)
+            sets.append(state.sets[n] if state is not None and there else KeptSet(mine, slots))
+        return tuple(pattern), Kept(serials, sets, self._parts, True)
 
     def publish(self, state: Kept) -> None:
-        """The values of a state have been computed."""
+        """The values of a state that others may use have been computed."""
         self.state = state

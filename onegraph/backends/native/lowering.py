@@ -10,6 +10,7 @@ from math import prod
 from onegraph.backends.native.fusion import Fusion, Group
 from onegraph.backends.native.halo import halo_kernel
 from onegraph.backends.native.in_place import in_place_pairs
+from onegraph.backends.native.keeping import mark_kept
 from onegraph.backends.native.launch import Launch, Lowered, Place
 from onegraph.backends.native.arrangement import Arrangement, Storage
 from onegraph.backends.native.prepare import Body, prepare
@@ -31,7 +32,11 @@ from onegraph.ops.index import shape_of
 
 def lower(graph: Graph, target: Target) -> Lowered:
     """The launches that compute a graph with known sizes."""
-    return Lowering(graph, target).run()
+    lowering = Lowering(graph, target)
+    lowered = lowering.run()
+    packed = [lowering.places[n] for n in lowering.prepared.packed if n in lowering.places]
+    mark_kept(lowering.graph, lowered.inputs, lowered.launches, packed)
+    return lowered
 
 
 class Lowering:

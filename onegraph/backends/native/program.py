@@ -155,6 +155,8 @@ class Context:
         self.base = 0
         self.scratch = 0
         self.kept: Kept | None = None
+        self.own: Kept | None = None
+        """Memory for values that are not kept."""
         self.jobs: dict[tuple[bool, ...], list[Job | HostStep]] = {}
         for place, address in program.constant_addresses:
             self.words[place] = address
@@ -337,13 +339,15 @@ class Program:
         return made if self._plain else [self._result(slot, inputs, made) for slot in self.outputs]
 
     def _run_kept(self, context: Context, inputs: Sequence[Buffer], threads: int, kept: KeptValues) -> None:
-        pattern, state = kept.prepare(inputs)
+        pattern, state = kept.prepare(inputs, context.own)
         if context.kept is not state:
             for slot, address in state.addresses:
                 context.words[self.places[slot]] = address
             context.kept = state
+        context.own = None if state.shared else state
         self._run_steps(context, context.steps(pattern), threads)
-        kept.publish(state)
+        if state.shared:
+            kept.publish(state)
 
     def _run_steps(self, context: Context, steps: list[Job | HostStep], threads: int) -> None:
         for step in steps:

@@ -148,13 +148,26 @@ def test_kept_values(threads: int) -> None:
             launched.append(len(recorder.samples[-1].launches))
 
         run(w, 1, v)
-        run(w, 2, v)
+        run(w, 2, v)  # the second time: now they are kept
+        run(w, 3, v)
         run(w, 3, v)
         run(buffer(np.zeros(N)), 4, v)  # its buffer dies, and another may take its place
         run(buffer(np.full(N, 9)), 4, v)
         run(w, 5, v)
-        run(w, 6, buffer(np.full(N, 7)))
-    assert launched == [5, 2, 2, 4, 4, 4, 3]
+        u = buffer(np.full(N, 7))
+        run(w, 6, u)
+        run(w, 6, u)
+        run(w, 7, u)
+    assert launched == [5, 5, 2, 2, 5, 5, 2, 5, 3, 2]
+
+
+def test_values_of_new_inputs_are_in_memory_of_their_own() -> None:
+    program, _ = kept_program()
+    v, x = buffer(np.ones(N)), buffer(np.zeros(N))
+    for number in range(4):
+        w = buffer(np.full(N, number))
+        assert program.run([w, x, v])[0].array.tolist() == [2 * number + 4] * N
+        assert program.kept is not None and program.kept.state is None
 
 
 def test_kept_values_hold_no_inputs() -> None:
