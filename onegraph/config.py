@@ -65,7 +65,7 @@ class Settings:
     """Compiled plans kept in memory; the least recently used goes first."""
     threads: int = available_cores()
     """Threads that native kernels may use; results do not depend on it."""
-    spin_microseconds: int = 100
+    spin_microseconds: int = 300
     """How long an idle thread of the native backend stays awake, waiting for work, before it sleeps."""
     cache: bool = True
     """Keep compiled kernels on disk."""
