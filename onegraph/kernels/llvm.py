@@ -385,6 +385,20 @@ class Function:
         arguments = f"ptr {pointer.text}, i32 {align}, {mask.type} {mask.text}, {type_} {other}"
         return self.emit(type_, f"call {type_} @{name}({arguments})")
 
+    def opaque(self, value: Value) -> Value:
+        """The same value, of which LLVM for x86 does not know how it was made.
+
+        When one lane is stored, code generation of LLVM 22.1 for AVX-512 merges a truncation with the masked store and then
+        stores all bits from before the truncation: more than is there. Elements of 32 bits and more are not concerned.
+        """
+        if lanes_of(value.type) == 1 or bits_of(value.type) >= 32:
+            return value
+        lanes, whole = lanes_of(value.type), value
+        if lanes * bits_of(value.type) < 128:  # less than a register
+            whole = self.shuffle(value, None, [i % lanes for i in range(128 // bits_of(value.type))])
+        same = self.emit(whole.type, f'call {whole.type} asm "", "=v,0"({whole.type} {whole.text})')
+        return same if whole is value else self.shuffle(same, None, range(lanes))
+
     def masked_store(self, value: Value, pointer: Value, mask: Value) -> None:
         """Only lanes with a true mask are written."""
         name = f"llvm.masked.store.{mangle(value.type)}.p0"

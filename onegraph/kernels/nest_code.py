@@ -16,6 +16,7 @@ from onegraph.kernels.kernel import BAD_INDEX, DIVISION_BY_ZERO, Kernel
 from onegraph.kernels.llvm import Function, Module, Value, lanes_of, vector_type
 from onegraph.kernels.nest import Nest, Statement, Store
 from onegraph.kernels.nest_reduce import combine, finish, identity
+from onegraph.kernels.nest_shortcuts import shortcut
 from onegraph.kernels.scalar import Code, Scalar, memory_type
 from onegraph.kernels.target import Target, host
 from onegraph.ops.index import Condition, Index, Known, Quotient, Remainder, Var, linear
@@ -272,6 +273,9 @@ class NestCode:
         if s.kind == "random":
             return self._random(s, copy, wide)
         assert s.kind == "apply", s.kind
+        found = shortcut(self, s, copy) if wide else None
+        if found is not None:
+            return found
         op, attributes = s.data
         return code.apply(op, [self.value(a, copy, wide) for a in s.arguments], attributes, s.dtype)
 
@@ -394,7 +398,7 @@ class NestCode:
                 if mask is None:
                     f.store(x, pointer)
                 else:
-                    f.masked_store(x, pointer, mask)
+                    f.masked_store(f.opaque(x) if self.target.vector_bits == 512 else x, pointer, mask)
             else:
                 pointer, places = self._places(self.pointers[s.buffer], element, s.offset, copy, stride)
                 f.scatter(x, pointer, places, self._all_lanes() if mask is None else mask)

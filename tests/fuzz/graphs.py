@@ -532,12 +532,12 @@ def close(found: list[Array], graph: Graph, expected: list[Array], rtol: float =
         np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * max(scale, 1e-3), err_msg=f"output {i}")
 
 
-def check(seed: int, rounding: bool = False, large: bool = False, steps: bool = False) -> Graph:
+def check(seed: int, rounding: bool = False, large: bool = False, steps: bool = False, guard: bool = False) -> Graph:
     """All that must hold for the graph of a seed."""
     writer = GraphWriter(seed, rounding, large)
     graph = writer.write(writer.choose.randint(1, 14))
     arrays = writer.arrays(graph)
-    with using(threads=1):
+    with using(threads=1, guard_pages=guard):
         found = run_native(graph, arrays)
     expected = run_graph(graph, arrays)
     if rounding:
@@ -593,7 +593,7 @@ def try_seeds(seeds: range, flags: list[str], sink: int) -> None:
         os.write(sink, f"{seed}\n".encode())
         text = "fine"
         try:
-            check(seed, "rounding" in flags, "large" in flags, "steps" in flags)
+            check(seed, "rounding" in flags, "large" in flags, "steps" in flags, "guard" in flags)
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
             text = " ".join(f"{type(error).__name__}: {error}"[:300].split()) + f" ({where.filename}:{where.lineno})"

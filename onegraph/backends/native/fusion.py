@@ -35,6 +35,8 @@ INLINE_LIMIT = 48
 """Ops computed where they are needed before a value in between is kept."""
 RECOMPUTE_LIMIT = 12
 """Cheap ops that are computed again for each of several consumers, instead of keeping their result."""
+MANY_TIMES = 32
+"""How often a vector's elements are read where it is worth a kernel to compute it once."""
 ROW_BYTES = 1 << 19
 """The longest row for which several passes over it stay in the cache."""
 COLUMN_BYTES, NARROW_BYTES = 256, 1 << 15
@@ -119,9 +121,13 @@ class Fusion:
         cost: dict[Node, int] = {}
         cheap: dict[Node, bool] = {}
         large: dict[Node, frozenset[Node]] = {}
+        given: set[Node] = set()
+        """Vectors that are computed of the inputs' vectors alone."""
         for node in self.order:
             if is_leaf(node):
                 cost[node], cheap[node], large[node] = 0, True, self._self_if_large(node)
+                if node.op == "constant" or (node.op == "input" and _is_vector(node)):
+                    given.add(node)
                 continue
             if node in self.whole or is_reduction(node):
                 self.memory.add(node)
@@ -130,7 +136,11 @@ class Fusion:
             cost[node] = own + sum(cost[i] for i in inputs)
             cheap[node] = (own == 0 or node.op in CHEAP) and all(cheap[i] for i in inputs)
             large[node] = frozenset[Node]().union(*[large[i] for i in inputs])
-            if node not in self.memory and self._is_kept(node, consumers.get(node, ()), cost, cheap, large):
+            if is_pointwise(node) and _is_vector(node) and all(i in given for i in inputs):
+                given.add(node)
+            readers = consumers.get(node, ())
+            once = node in given and cost[node] > 1 and any(times >= MANY_TIMES for _, times in readers)
+            if node not in self.memory and (once or self._is_kept(node, readers, cost, cheap, large)):
                 self.memory.add(node)
             if node in self.memory:
                 cost[node], cheap[node], large[node] = 0, True, self._self_if_large(node)
@@ -297,9 +307,11 @@ class Fusion:
         self._absorb(first, second, mapping, False)
 
     def _same_loops(self, first: Group, second: Group, mapping: dict[Var, Index]) -> bool:
-        images = [_variable(mapping[v]) for v in second.domain if v.size != 1]
+        images = {v: _variable(mapping[v]) for v in second.domain if v.size != 1}
         mine = {v for v in first.domain if v.size != 1}
-        return None not in images and set(images) == mine and len(images) == len(mine)
+        if set(images.values()) != mine or len(images) != len(mine):
+            return False
+        return all(image is not None and image.size == v.size for v, image in images.items())
 
     def _try_merge(self, producer: Group, consumer: Group) -> bool:
         if producer.kind == "special" and (producer.root not in self.fusible or consumer.reduced):
@@ -450,6 +462,11 @@ class Fusion:
             done.add(group.number)
             out.append(group)
         return out
+
+
+def _is_vector(node: Node) -> bool:
+    """Whether a value has more than one element, along one dimension."""
+    return sum(n != 1 for n in shape_of(node)) == 1
 
 
 def _variable(index: Index) -> Var | None:

@@ -299,7 +299,7 @@ def _product(node: Node) -> Node:
         return node
     left = OPS["reshape"](a, shape=(*a.shape, 1))
     right = OPS["reshape"](b, shape=(*b.shape[:-2], 1, *b.shape[-2:]))
-    return OPS["sum"](OPS["mul"](left, right), dims=(len(node.shape) - 1,), keepdim=False)
+    return _reduction(OPS["sum"](OPS["mul"](left, right), dims=(len(node.shape) - 1,), keepdim=False))
 
 
 def _transposed(node: Node) -> Node:
