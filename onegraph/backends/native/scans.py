@@ -1,7 +1,8 @@
 """Kernels for running sums, products and maxima along one dimension.
 
-Along the scanned dimension elements are combined one after the other, as in the reference. What can be done side by side
-is the rest: where the last dimension is not scanned, vectors of columns; where it is, several rows at a time.
+Where the last dimension is not scanned, vectors of columns are combined row after row, as in the reference. Where it is,
+long rows are scanned a vector at a time, so sums are added in another order than the reference's, which depends on the
+target alone; of short rows several are scanned side by side.
 Read next: `prepare.py`.
 """
 
@@ -100,6 +101,65 @@ class _ScanCode:
 
         f.loop(1, work.length, 1, step, sums)
 
+    def row(self, start: Value) -> None:
+        """Scan one line whose elements are neighbours, a vector at a time.
+
+        Within a vector by doubling (Hillis and Steele 1986, "Data parallel algorithms"); then what came before is combined
+        with all of it.
+        """
+        f, work, lanes = self.f, self.work, self.lanes
+        code, combine = self.codes[lanes], self.combine[lanes]
+        type_, end = vector_type(self.element, lanes), 0 if work.reverse else lanes - 1
+
+        def scanned(x: Value) -> Value:
+            distance = 1
+            while distance < lanes:
+                if work.reverse:
+                    order = [min(i + distance, lanes - 1) for i in range(lanes)]
+                    good = [i + distance < lanes for i in range(lanes)]
+                else:
+                    order = [max(i - distance, 0) for i in range(lanes)]
+                    good = [i >= distance for i in range(lanes)]
+                both = combine(Scalar(f.shuffle(x, None, order), work.dtype), Scalar(x, work.dtype)).value
+                x = f.select(f.vector_constant("i1", good), both, x)
+                distance *= 2
+            return x
+
+        def vector(at: Value, before: Value | None) -> Value:
+            place = f.element(self.source, self.element, at)
+            x = scanned(code.load_convert(f.load(type_, place), work.dtype).value)
+            if before is not None:
+                spread = Scalar(f.shuffle(before, None, [end] * lanes), work.dtype)
+                x = combine(spread, Scalar(x, work.dtype)).value
+            stored = code.store_convert(code.round(Scalar(x, work.dtype)))
+            f.store(stored, f.element(self.target, self.element, at))
+            return x
+
+        count, rest = divmod(work.length, lanes)
+        step = -lanes if work.reverse else lanes
+        first = f.add(start, 1 - lanes) if work.reverse else start
+        last = vector(first, None)
+        (last,) = f.loop(1, count, 1, lambda i, c: [vector(f.add(first, f.mul(i, step)), c[0])], [last])
+        single, narrow = self.codes[1], self.combine[1]
+        total = f.extract(last, end)
+        for i in range(count * lanes, count * lanes + rest):
+            at = f.add(start, i * work.step)
+            x = single.load_convert(f.load(self.element, f.element(self.source, self.element, at)), work.dtype)
+            total = narrow(Scalar(total, work.dtype), x).value
+            stored = single.store_convert(single.round(Scalar(total, work.dtype)))
+            f.store(stored, f.element(self.target, self.element, at))
+
+    def long_rows(self) -> int:
+        """Tasks are single rows; their number."""
+        work = self.work
+        size = work.length
+
+        def one(line: Value, _: list[Value]) -> None:
+            self.row(self.f.add(self.f.mul(line, size), work.start))
+
+        self.f.loop(self.first, self.last, 1, one)
+        return work.outer
+
     def columns(self) -> int:
         """Tasks are strips of columns; their number."""
         f, work, lanes = self.f, self.work, self.lanes
@@ -163,11 +223,12 @@ class _ScanCode:
 def scan_kernel(work: ScanWork, target: Target) -> Kernel:
     """The kernel: buffers are the input and the result, both in row-major order."""
     code = _ScanCode(work, target)
-    tasks = code.columns() if work.inner >= code.lanes else code.rows()
+    long = work.inner == 1 and work.length >= 2 * code.lanes
+    tasks = code.columns() if work.inner >= code.lanes else code.long_rows() if long else code.rows()
     code.f.ret()
     total = work.outer * work.length * work.inner
     text = f"{work.outer} x {work.length} x {work.inner} along the middle" + (", backwards" if work.reverse else "")
-    # Additions wait for each other: a row takes longer than its bytes.
+    # What is combined waits for what came before: a row takes longer than its bytes.
     slow = 16 * total if work.inner < code.lanes else 0
     return Kernel(work.op, str(code.module), tasks, 0, slow, 2 * total * work.dtype.itemsize, text)
 

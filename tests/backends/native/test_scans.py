@@ -6,8 +6,9 @@ import pytest
 from onegraph.config import using
 from onegraph.ir import Graph, input_node
 from onegraph.ir.dtype import ALL, bool_, float16, float32, int32
+from onegraph.ops.evaluate import run_graph
 from onegraph.ops.record import OPS
-from tests.backends.native.comparison import check, values
+from tests.backends.native.comparison import BACKEND, check, values
 
 
 def scan_graph(op, shape, dtype, dim, reverse=False):
@@ -22,6 +23,9 @@ def test_ops_and_dtypes(op, dtype):
         pytest.skip("bools are not added")
     for dim, reverse in ((0, False), (1, True), (2, False)):
         check(scan_graph(op, (3, 5, 23), dtype, dim, reverse), [values((3, 5, 23), dtype)], (2,))
+    if dtype.kind != "float" or op == "cummax":
+        for reverse in (False, True):
+            check(scan_graph(op, (3, 277), dtype, 1, reverse), [values((3, 277), dtype)], (2,))
 
 
 @pytest.mark.parametrize(
@@ -32,14 +36,33 @@ def test_ops_and_dtypes(op, dtype):
 @pytest.mark.parametrize("reverse", [False, True])
 def test_shapes_and_threads(shape, dim, reverse):
     for op, dtype in (("cumsum", float32), ("cummax", float32), ("cumprod", int32)):
-        check(scan_graph(op, shape, dtype, dim, reverse), [values(shape, dtype)])
+        if op == "cumsum" and dim == len(shape) - 1 and shape[dim] > 30:
+            near(scan_graph(op, shape, dtype, dim, reverse), values(shape, dtype))
+        else:
+            check(scan_graph(op, shape, dtype, dim, reverse), [values(shape, dtype)])
+
+
+def near(graph, array):
+    """Long rows are added in another order; that is the same for any number of threads."""
+    program, found = BACKEND.compile(graph), []
+    for n in (1, 2, 3):
+        with using(threads=n):
+            (buffer,) = program.run([BACKEND.copy_in(array, graph.inputs[0].dtype)])
+        found.append(buffer.array)
+    assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes()
+    (expected,) = run_graph(graph, [array])
+    np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_rounding_once_and_the_sign_of_zero():
-    x = np.full((1, 3000), 0.1, np.float16)
+    x = np.full((3000, 20), 0.1, np.float16)
     x[0, 0] = -0.0
-    graph = scan_graph("cumsum", x.shape, float16, 1)
-    check(graph, [x])
+    check(scan_graph("cumsum", x.shape, float16, 0), [x])
+    ones = np.ones((2, 5000), np.float16)  # half precision stops at 2048 unless sums are kept in float32
+    check(scan_graph("cumsum", ones.shape, float16, 1), [ones])
+    zeros = np.full((40,), -0.0, np.float32)
+    (found,) = BACKEND.compile(scan_graph("cumsum", (40,), float32, 0)).run([BACKEND.copy_in(zeros, float32)])
+    assert np.signbit(found.array).all()
     zeros = np.full((2, 40), -0.0, np.float32)
     graph = scan_graph("cumsum", zeros.shape, float32, 0)
     check(graph, [zeros])
@@ -47,5 +70,5 @@ def test_rounding_once_and_the_sign_of_zero():
 
 def test_accesses_stay_inside():
     with using(guard_pages=True):
-        for shape, dim in (((5, 37), 0), ((37, 5), 1)):
-            check(scan_graph("cumsum", shape, float32, dim), [values(shape, float32)], (1,))
+        for shape, dim in (((5, 37), 0), ((37, 5), 1), ((3, 67), 1)):
+            near(scan_graph("cumsum", shape, float32, dim), values(shape, float32, special=False))
