@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from math import prod
 
+from onegraph.backends.native.arrangement import Arrangement, Storage
 from onegraph.backends.native.fusion import Fusion, Group
 from onegraph.backends.native.halo import halo_kernel
 from onegraph.backends.native.in_place import in_place_pairs
 from onegraph.backends.native.keeping import mark_kept
 from onegraph.backends.native.launch import Launch, Lowered, Place
-from onegraph.backends.native.arrangement import Arrangement, Storage
 from onegraph.backends.native.prepare import Body, prepare
 from onegraph.backends.native.writer import (
     GroupWriter,
