@@ -12,6 +12,7 @@ from onegraph.config import settings
 from onegraph.ir.graph import Graph
 from onegraph.ops.record import check_rule
 from onegraph.passes.algebra import simplify_algebra
+from onegraph.passes.branches import choose_branches
 from onegraph.passes.common_subexpressions import merge_common_subexpressions
 from onegraph.passes.fold_batch_norm import fold_batch_norm
 from onegraph.passes.fold_constants import fold_constants
@@ -34,6 +35,7 @@ class Pass(NamedTuple):
 
 PIPELINE: tuple[Pass, ...] = (
     Pass("simplify", "take out ops that do nothing when a graph runs", simplify),
+    Pass("branches", "choose between values instead of branches that cost little", choose_branches),
     Pass("scans", "take products that are known already, and sums, out of loops", improve_scans),
     Pass("fold constants", "compute what is known already", fold_constants),
     Pass("algebra", "leave out arithmetic that does nothing", simplify_algebra),

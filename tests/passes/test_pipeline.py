@@ -73,6 +73,7 @@ def test_the_pipeline_changes_no_bit_and_keeps_the_verifier_content():
 def test_every_pass_is_described():
     assert [p.name for p in PIPELINE] == [
         "simplify",
+        "branches",
         "scans",
         "fold constants",
         "algebra",

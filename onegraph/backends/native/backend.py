@@ -14,7 +14,7 @@ import numpy as np
 
 from onegraph.backends.contract import Backend, Buffer, register_backend
 from onegraph.backends.native import layout
-from onegraph.backends.native.control import run_cond, run_scan, run_while
+from onegraph.backends.native.control import run_cond, run_scan, run_while, step_of
 from onegraph.backends.native.launch import Launch, Lowered, Place
 from onegraph.backends.native.layout import Loop, ProgramBuilder
 from onegraph.backends.native.lowering import lower
@@ -145,7 +145,7 @@ def control_function(node: Node) -> Callable[[list[Array]], tuple[Array, ...]]:
     if node.op == "cond":
         return partial(run_cond, node, _program(a["then"]), _program(a["otherwise"]))
     if node.op == "while":
-        return partial(run_while, node, _program(a["condition"]), _program(a["body"]))
+        return partial(run_while, node, _program(a["condition"]), _program(step_of(node)))
     return partial(run_scan, node, _program(a["body"]))
 
 

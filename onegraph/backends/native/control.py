@@ -13,7 +13,9 @@ import numpy as np
 
 from onegraph.backends.contract import Buffer
 from onegraph.backends.native.program import Program
+from onegraph.ir.graph import Graph
 from onegraph.ir.node import Node
+from onegraph.ops.tracing import inline
 
 Array = np.ndarray[Any, Any]
 
@@ -28,14 +30,23 @@ def run_cond(node: Node, then: Program, otherwise: Program, arrays: list[Array])
     return tuple([b.array for b in chosen.run(_buffers(arrays[1:], node.inputs[1:]))])
 
 
-def run_while(node: Node, condition: Program, body: Program, arrays: list[Array]) -> tuple[Array, ...]:
+def step_of(node: Node) -> Graph:
+    """A step of a `while`: the body, and then the condition of what it gives."""
+    condition, body, carried = (node.attributes[name] for name in ("condition", "body", "carried"))
+    goes_on = inline(condition, [*body.outputs, *body.inputs[carried:]])
+    return Graph(body.inputs, [*body.outputs, *goes_on], "step")
+
+
+def run_while(node: Node, condition: Program, step: Program, arrays: list[Array]) -> tuple[Array, ...]:
     """A program on its own results as long as the condition holds."""
     carried, maximum = node.attributes["carried"], node.attributes["maximum"]
     buffers = _buffers(arrays, node.inputs)
     carry, constants = buffers[:carried], buffers[carried:]
+    goes_on, run = bool(condition.run(buffers)[0].array), step.run
     count = 0
-    while (maximum is None or count < maximum) and condition.run([*carry, *constants])[0].array:
-        carry = body.run([*carry, *constants])
+    while goes_on and count != maximum:
+        *carry, flag = run([*carry, *constants])
+        goes_on = bool(flag.array)
         count += 1
     return tuple([b.array for b in carry])
 

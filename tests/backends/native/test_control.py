@@ -162,6 +162,13 @@ def test_loops_within_loops_and_branches():
 
     last, rows = scan(outer, x, length=4)
     near(Graph([x], [last, rows]), [values((4,), float32, special=False)])
+
+    def with_branches(carry, _):
+        return cond(gt(sum_(carry), 0.0), lambda v: matmul(v, v), neg, carry), None
+
+    y = input_node((3, 3), float32)
+    last, _ = scan(with_branches, y, length=4)
+    near(Graph([y], [last]), [values((3, 3), float32, special=False)])
     n = input_node((), int64)
     (count,) = [while_loop(lambda c: lt(c, 1000), lambda c: add(mul(c, 3), 1), n)]
     check(Graph([n], [count]), [np.array(2)], native=False)
