@@ -13,30 +13,17 @@ from dataclasses import dataclass, field
 from math import prod
 
 from onegraph.backends.native.arrangement import Arrangement
+from onegraph.backends.native.materialize import choose_memory
 from onegraph.backends.native.reading import (
     Access,
     accesses,
     as_position,
     fresh_variables,
-    is_leaf,
-    is_movement,
-    is_pointwise,
     is_reduction,
 )
 from onegraph.ir.node import Node
 from onegraph.ops.index import Index, Position, Var, from_linear, linear, shape_of
 
-CHEAP = frozenset(
-    "neg abs sign not cast detach with_gradient barrier where add sub mul maximum minimum eq ne lt le gt ge and or xor "
-    "floor ceil round trunc isnan isinf isfinite".split()
-)
-"""Ops that cost less than reading a value from memory."""
-INLINE_LIMIT = 48
-"""Ops computed where they are needed before a value in between is kept."""
-RECOMPUTE_LIMIT = 12
-"""Cheap ops that are computed again for each of several consumers, instead of keeping their result."""
-MANY_TIMES = 32
-"""How often a vector's elements are read where it is worth a kernel to compute it once."""
 ROW_BYTES = 1 << 19
 """The longest row for which several passes over it stay in the cache."""
 COLUMN_BYTES, NARROW_BYTES = 256, 1 << 15
@@ -104,95 +91,13 @@ class Fusion:
         self.whole = whole
         self.fusible = fusible
         self.arrangement = arrangement
-        self.memory: set[Node] = set()
-        self._choose_memory()
+        self.memory = choose_memory(order, self.outputs, whole)
         self.groups: list[Group] = []
         self.group_of: dict[Node, Group] = {}
         self.above: list[int] = []
         """For each group, the set of groups that it depends on, as bits."""
         self._make_groups()
         self._merge_all()
-
-    # ------------------------------------------------------- what is in memory
-
-    def _choose_memory(self) -> None:
-        """Nodes whose values are stored (or at least computed once)."""
-        consumers = self._consumers()
-        cost: dict[Node, int] = {}
-        cheap: dict[Node, bool] = {}
-        large: dict[Node, frozenset[Node]] = {}
-        given: set[Node] = set()
-        """Vectors that are computed of the inputs' vectors alone."""
-        for node in self.order:
-            if is_leaf(node):
-                cost[node], cheap[node], large[node] = 0, True, self._self_if_large(node)
-                if node.op == "constant" or (node.op == "input" and _is_vector(node)):
-                    given.add(node)
-                continue
-            if node in self.whole or is_reduction(node):
-                self.memory.add(node)
-            own = 0 if is_movement(node) else 1
-            inputs = self.whole.get(node, node.inputs)
-            cost[node] = own + sum(cost[i] for i in inputs)
-            cheap[node] = (own == 0 or node.op in CHEAP) and all(cheap[i] for i in inputs)
-            large[node] = frozenset[Node]().union(*[large[i] for i in inputs])
-            if is_pointwise(node) and _is_vector(node) and all(i in given for i in inputs):
-                given.add(node)
-            readers = consumers.get(node, ())
-            once = node in given and cost[node] > 1 and any(times >= MANY_TIMES for _, times in readers)
-            if node not in self.memory and (once or self._is_kept(node, readers, cost, cheap, large)):
-                self.memory.add(node)
-            if node in self.memory:
-                cost[node], cheap[node], large[node] = 0, True, self._self_if_large(node)
-
-    def _self_if_large(self, node: Node) -> frozenset[Node]:
-        return frozenset((node,)) if prod(shape_of(node)) > 1024 else frozenset()
-
-    def _consumers(self) -> dict[Node, list[tuple[Node, int]]]:
-        """For each node, what computes with it (through movements), and how often each element is read by it."""
-        found: dict[Node, list[tuple[Node, int]]] = {}
-        forced = self.outputs.union(*self.whole.values())
-        for node in reversed(self.order):
-            mine = found.get(node, [])
-            moved = is_movement(node) and node not in forced
-            for i in dict.fromkeys(self.whole.get(node, node.inputs)):
-                times = prod(shape_of(node)) // max(1, prod(shape_of(i)))
-                if node.op in ("take", "random_bits") and i is node.inputs[0]:
-                    found.setdefault(i, []).append((node, -1))
-                elif node in self.whole:
-                    found.setdefault(i, []).append((node, -1))
-                elif moved:
-                    found.setdefault(i, []).extend((c, t if t < 0 else max(1, t) * max(1, times)) for c, t in mine)
-                    if node.op == "windows":
-                        found[i] = [(c, t if t < 0 else max(t, 2)) for c, t in found[i]]
-                elif is_reduction(node):
-                    found.setdefault(i, []).append((node, 1))
-                else:
-                    found.setdefault(i, []).append((node, max(1, times)))
-        return found
-
-    def _is_kept(
-        self,
-        node: Node,
-        consumers: Sequence[tuple[Node, int]],
-        cost: dict[Node, int],
-        cheap: dict[Node, bool],
-        large: dict[Node, frozenset[Node]],
-    ) -> bool:
-        if node in self.outputs or any(times < 0 for _, times in consumers):
-            return True
-        if is_movement(node):
-            return cost[node] > INLINE_LIMIT
-        if cost[node] > INLINE_LIMIT:
-            return True
-        small = prod(shape_of(node)) == 1 and cost[node] <= 8
-        size = prod(shape_of(node))
-        read = [i for i in large[node] if prod(shape_of(i)) * 8 >= size]
-        if any(times >= 2 for _, times in consumers) and not small and (read or not cheap[node]):
-            return True
-        if len({c for c, _ in consumers}) > 1 and not small:
-            return not (cheap[node] and cost[node] <= RECOMPUTE_LIMIT and len(read) <= 2)
-        return False
 
     # ----------------------------------------------------------------- groups
 
@@ -206,7 +111,7 @@ class Fusion:
             if node in self.whole:
                 variables = fresh_variables(shape_of(node)) if node in self.fusible else []
                 reads = [Access(i, None) for i in self.whole[node]]
-                members = {node: as_position(variables)} if variables or node in self.fusible else {node: ()}
+                members: dict[Node, Position] = {node: as_position(variables)}
                 group = Group("special", variables, frozenset(), members, set(), node, reads)
             else:
                 group = self._loops(node)
@@ -337,7 +242,7 @@ class Fusion:
     ) -> bool:
         image = set[Var]().union(*[mapping[v].variables() for v in consumer.domain])
         full = {v for v in producer.domain if v.size != 1}
-        reads_reduced = any(is_reduction(n) and n in producer.members or n in producer.row for n in used)
+        reads_reduced = any((is_reduction(n) and n in producer.members) or n in producer.row for n in used)
         if not producer.reduced:
             if image != full or prod(v.size for v in consumer.domain) != producer.size():
                 return False
@@ -373,7 +278,9 @@ class Fusion:
         if producer.size() <= 4096:
             return True
         column = self._innermost(producer.root, producer.members[producer.root])
-        touched = [(a.node, a.position) for a in consumer.reads if a.position is not None and a.node not in producer.members]
+        touched = [
+            (a.node, a.position) for a in consumer.reads if a.position is not None and a.node not in producer.members
+        ]
         touched += list(consumer.members.items())
         for node, position in touched:
             if prod(shape_of(node)) > 4096 and self._innermost(node, _moved(position, mapping)) is not column:
@@ -462,11 +369,6 @@ class Fusion:
             done.add(group.number)
             out.append(group)
         return out
-
-
-def _is_vector(node: Node) -> bool:
-    """Whether a value has more than one element, along one dimension."""
-    return sum(n != 1 for n in shape_of(node)) == 1
 
 
 def _variable(index: Index) -> Var | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 
-from onegraph.backends.native.fusion import CHEAP, Group
-from onegraph.backends.native.launch import Place
 from onegraph.backends.native.arrangement import Arrangement, Storage
+from onegraph.backends.native.fusion import Group
+from onegraph.backends.native.launch import Place
+from onegraph.backends.native.materialize import CHEAP
 from onegraph.backends.native.reading import aligned, is_movement, is_reduction, movement_reads, taken_position
 from onegraph.ir.dtype import DType, bfloat16, bfloat16_to_float32
 from onegraph.ir.node import Attributes, Node
@@ -196,7 +197,7 @@ class GroupWriter:
                 orders[tuple(found)] = orders.get(tuple(found), 0.0) + weight / (own * own)
             along[found[-1]] = along.get(found[-1], 0.0) + weight
         if orders:
-            self.order = list(max(orders, key=lambda o: orders[o]))
+            self.order = list(max(orders, key=lambda o: orders[tuple(o)]))
         return max(along, key=lambda v: along[v]) if along else None
 
     def stage_of(self, number: int) -> int:
