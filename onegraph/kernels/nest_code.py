@@ -12,10 +12,11 @@ from math import ceil, prod
 from typing import Any
 
 from onegraph.ir.dtype import int64
+from onegraph.kernels.compile import QUICKLY
 from onegraph.kernels.kernel import BAD_INDEX, DIVISION_BY_ZERO, Kernel
 from onegraph.kernels.llvm import Function, Module, Value, lanes_of, vector_type
 from onegraph.kernels.nest import Nest, Statement, Store
-from onegraph.kernels.nest_reduce import combine, finish, identity
+from onegraph.kernels.nest_reduce import combine, finish, identity, no_nan, note_nan, notes_nan
 from onegraph.kernels.nest_shortcuts import shortcut
 from onegraph.kernels.scalar import Code, Scalar, memory_type
 from onegraph.kernels.target import Target, host
@@ -25,6 +26,8 @@ UNROLL = 4
 """Vectors of a row that are reduced side by side."""
 SHORT_LOOP = 5
 """Inner loops of at most so many steps are written out."""
+LITTLE_WORK = 4096
+"""Operations of a kernel up to which it is compiled quickly: it runs for about a microsecond in any case."""
 TASK_WORK = 16384
 """Elements that make a task worth its start."""
 _COSTLY = frozenset(
@@ -151,7 +154,7 @@ class NestCode:
 
     def vector_index(self, index: Index, copy: int) -> Value:
         """The value of an index in every lane, in 32 bits where it fits."""
-        element = "i32" if -(2**31) < index.low and index.high < 2**31 - 1 else "i64"
+        element = "i32" if index.low > -(2**31) and index.high < 2**31 - 1 else "i64"
         return self._vector_index(index, copy, element)
 
     def _vector_index(self, index: Index, copy: int, element: str) -> Value:
@@ -333,7 +336,7 @@ class NestCode:
         type_ = vector_type("i64", lanes)
         good: Value | None = None
         place = f.splat(self.scalar_index(offset, copy), lanes)
-        if wide and offset.stride(self.nest.vector) != 0:  # type: ignore[arg-type]
+        if wide and offset.stride(self.nest.vector) != 0:
             place = f.convert("sext", self.vector_index(offset, copy), type_)
         for (stride, size), argument in zip(steps, s.arguments, strict=True):
             index = self.value(argument, copy, wide).value
@@ -432,6 +435,8 @@ class NestCode:
         width = UNROLL if in_row else len(self.copies)
         start = [identity(self, r, in_row) for r in reductions for _ in range(width)]
         keys = [(r, c) for r in reductions for c in range(width)]
+        noted = [r for r in reductions if notes_nan(self, r)]
+        start.extend(no_nan(self) for _ in noted)
 
         def at(level: int, carried: list[Value]) -> list[Value]:
             self.scopes.append({})
@@ -445,10 +450,11 @@ class NestCode:
                 for number in needed:
                     if number in nest.spills and number not in self.spilled:
                         self.store(Store(nest.spills[number], self._row_offset(), number))
+                seen = [note_nan(self, r, old) for r, old in zip(noted, carried[len(keys) :], strict=True)]
                 carried = [
                     combine(self, r, old, c) if c < len(self.copies) else old
-                    for (r, c), old in zip(keys, carried, strict=True)
-                ]
+                    for (r, c), old in zip(keys, carried, strict=False)
+                ] + seen
             self.scopes.pop()
             return carried
 
@@ -457,7 +463,8 @@ class NestCode:
         for position, r in enumerate(reductions):
             parts = results[position * width : (position + 1) * width]
             if in_row:
-                self.scopes[-1][(r, -1)] = finish(self, r, parts)
+                seen = results[len(keys) + noted.index(r)] if r in noted else None
+                self.scopes[-1][(r, -1)] = finish(self, r, parts, seen)
             else:
                 for copy, part in enumerate(parts):
                     key = (r, copy if self._is_vector[r] else -1)
@@ -602,7 +609,9 @@ def _write(nest: Nest, name: str, target: Target, scratch: dict[int, int] | None
     elements = prod(v.size for v in nest.outer)
     moved = sum(_bytes_moved(nest, s) for s in nest.statements if s.kind == "load")
     moved += sum(elements * nest.buffers[s.buffer].itemsize for s in nest.all_stores())
-    return Kernel(name, str(module), split.tasks, used, 0, moved, str(nest))
+    work = prod(v.size for v in [*nest.outer, *nest.inner]) * len(nest.statements)
+    text = f"{QUICKLY}\n{module}" if work <= LITTLE_WORK else str(module)
+    return Kernel(name, text, split.tasks, used, 0, moved, str(nest))
 
 
 def _bytes_moved(nest: Nest, s: Statement) -> int:
