@@ -401,7 +401,8 @@ class Loops:
             sums = zeros
             if layout.blocks > 1:
                 sums = f.if_(block.is_first, lambda: zeros, lambda: self._load_sums(partial, len(zeros)))
-            sums = multiply(f, self.registers, block.nest, rows, source, offsets, read, sums)
+            later, share = self._later(region, tile, source)
+            sums = multiply(f, self.registers, block.nest, rows, source, offsets, read, sums, later, share)
             if layout.blocks > 1:
                 f.if_(
                     block.is_last,
@@ -412,6 +413,22 @@ class Loops:
                 self._finish(region, tile, steps, panel, sums, masks)
 
         self._either(tile, write)
+
+    def _later(self, region: _Region, tile: Value, source: Value) -> tuple[Value | None, int]:
+        """Where streamed weights continue, and how many elements of it are fetched for each k of this register block.
+
+        What follows in memory after a block of a packed panel is used next: the next block of the depth, or the next panel.
+        It is divided among the register blocks of a unit of work.
+        """
+        f, tiling, layout = self.f, self.tiling, self.layout
+        if not tiling.stream:
+            return None, 0
+        share = -(-tiling.columns // tiling.tiles)
+        share = -(-share // tiling.lanes) * tiling.lanes if share > tiling.lanes else share
+        part = f.sub(tile, region.first_tile)
+        begin = f.add(layout.depth * tiling.columns, f.mul(part, layout.depth * share))
+        needed = f.compare("slt", part, -(-tiling.columns // share))
+        return f.element(source, self.element, f.select(needed, begin, f.as_value(0))), share
 
     def _matrix_block(self, block: _Block, steps: int, rows: Value, source: Value, partial: Value) -> None:
         """One block of matrix tiles; the sums go to scratch memory, finished or not."""

@@ -70,6 +70,8 @@ def multiply(
     offsets: Sequence[int],
     masks: Sequence[Value | None],
     sums: Sequence[Value],
+    later: Value | None = None,
+    share: int = 0,
 ) -> list[Value]:
     """sums[row * vectors + j] += A(row, k) * B(k, vector j) for every k of the loops, in order.
 
@@ -78,6 +80,7 @@ def multiply(
         offsets: element offsets of the rows in A.
         masks: for each vector which columns of B may be read; None: all.
         sums: the accumulators before.
+        later, share: an address from which so many elements are fetched for each k, for a later block; B is packed then.
     """
     if not loops:
         return _step(f, registers, a, b, offsets, masks, sums, 0)
@@ -86,8 +89,14 @@ def multiply(
     def body(i: Value, carried: list[Value]) -> list[Value]:
         row = f.element(a, registers.element, f.mul(i, loop.a))
         panel = f.element(b, registers.element, f.mul(i, loop.b))
+        ahead = later
+        if later is not None:
+            ahead = f.element(later, registers.element, f.mul(i, loop.b // (registers.vectors * registers.lanes) * share))
         if rest:
-            return multiply(f, registers, rest, row, panel, offsets, masks, carried)
+            return multiply(f, registers, rest, row, panel, offsets, masks, carried, ahead, share)
+        if ahead is not None:
+            for n in range(0, share, registers.lanes):
+                touch(f, f.element(ahead, registers.element, n), 2)
         if loop.a >= _LINE and max(offsets) - min(offsets) < 2 * _LINE:
             for offset in {min(offsets), max(offsets)}:
                 touch(f, f.element(row, registers.element, _AHEAD * loop.a + offset))

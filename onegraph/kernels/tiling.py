@@ -14,6 +14,8 @@ from onegraph.kernels.contraction_spec import Contraction, depth_size, merged_de
 from onegraph.kernels.target import Target
 
 _BITS = {"float": 32, "double": 64, "bfloat16": 32}
+_STREAM_TILES = 32
+"""Register blocks of rows up to which weights are taken to come from memory."""
 _PARTIAL_BYTES = 8 << 20
 """Unfinished sums that a thread may keep; as many rows share one packing of B."""
 
@@ -36,6 +38,7 @@ class Tiling:
         masks: the processor has masked loads and stores.
         matrix: multiply with matrix tiles (bfloat16). They add 32 k at a time, so blocks of the depth have multiples of 32
             k, except where the depth ends; then the bits are the same for all tilings.
+        stream: packed B is read from memory once, by few rows: fetch what comes next while multiplying.
     """
 
     lanes: int
@@ -54,6 +57,7 @@ class Tiling:
     fma: bool
     masks: bool
     matrix: bool = False
+    stream: bool = False
 
     @property
     def columns(self) -> int:
@@ -207,10 +211,14 @@ def _complete(spec: Contraction, target: Target, block: _Block) -> Tiling:
     if spec.b_panel is not None and rows <= 8 * height:  # few blocks of rows: threads divide the panels too
         panels = min(panels, _up(all_panels, 2))
     panels = _up(all_panels, _up(all_panels, panels))
+    steps_along = math.prod(a.size for a in spec.rows[: block.row_axis]) * _up(spec.rows[block.row_axis].size, block.tile)
+    stream = spec.b_panel is not None and steps_along <= _STREAM_TILES and all_panels >= 2
+    if stream:
+        panels = 1
     pack_a = panels >= 4 and strided and rows > 8
     made = Tiling(
         block.lanes, block.vectors, block.row_axis, block.tile, level, steps, panels, 1, 1, 1, 1, pack_a, pack_b,
-        target.has_fma, masks,
+        target.has_fma, masks, stream=stream,
     )  # fmt: skip
     return _tasks(spec, target, made, blocked)
 
@@ -241,6 +249,8 @@ def _tasks(spec: Contraction, target: Target, made: Tiling, blocked: int) -> Til
     tile_seconds = 2.0 * height * made.columns * made.panels * max(1, depth_size(spec)) / rate + 1e-8
     slices = max(1, _up(spec.columns, made.columns * made.panels)) * math.prod(a.size for a in spec.batch)
     wanted = max(1, min(64, int(tile_seconds * count * slices / 20e-6)))
+    if made.stream:  # a thread that has all rows reads the weights once
+        wanted = min(wanted, 16)
     tiles = max(1, _up(count, max(1, min(count, _up(wanted, max(1, slices))))))
     grain = max(1, _up(count, tiles) * slices // wanted)
     # A register block's rows stay in L1 for all panels, or, where they are too many, the panels' rows in L2.
