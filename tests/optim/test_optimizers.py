@@ -332,11 +332,12 @@ def test_lbfgs_errors() -> None:
         og.jit(lambda: og.optim.LBFGS([w]).step(lambda: 0))()
 
 
-def test_eager_lazy_and_traced_training_give_the_same_bits() -> None:
+@pytest.mark.parametrize("norm", [nn.LayerNorm, nn.BatchNorm1d])
+def test_eager_and_lazy_training_give_the_same_bits(norm: Any) -> None:
     def run(eager: bool) -> list[np.ndarray[Any, Any]]:
         og.manual_seed(5)
         with og.eager(eager):
-            net = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Dropout(0.2), nn.ReLU(), nn.Linear(6, 2))
+            net = nn.Sequential(nn.Linear(4, 6, bias=False), norm(6), nn.Dropout(0.2), nn.ReLU(), nn.Linear(6, 2))
             optimizer = og.optim.AdamW(net.parameters(), lr=0.1)
             for x, y in batches()[:4]:
                 optimizer.zero_grad()
@@ -346,7 +347,10 @@ def test_eager_lazy_and_traced_training_give_the_same_bits() -> None:
             return [v.numpy() for v in net.state_dict().values()]
 
     for a, b in zip(run(False), run(True), strict=True):
-        assert np.array_equal(a, b)
+        if norm is nn.LayerNorm:
+            assert np.array_equal(a, b)
+        else:  # a plan computes the two moments of a batch together, op by op they are two sums: decision 0012
+            np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
 
 
 def test_rules_work_on_nodes_alone() -> None:
