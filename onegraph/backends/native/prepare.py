@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from onegraph.backends.native.arrangement import Arrangement, row_major
 from onegraph.backends.native.half_products import uses_tiles
+from onegraph.backends.native.overlap import fold_long, integer_convolution
 from onegraph.backends.native.reading import is_leaf, is_pointwise, is_reduction
 from onegraph.ir.dtype import bfloat16, bool_, float16, float32, float64, int64
 from onegraph.ir.graph import Graph
@@ -177,7 +178,7 @@ def _first_input(node: Node) -> Node:
 def _source_in_memory(node: Node) -> Node:
     """Of these the first input is read wherever values say, so it must be in memory."""
     first = node.inputs[0]
-    if first.op == "iota" or first.op == "constant" and first.attributes["value"].array.size == 1:
+    if first.op == "iota" or (first.op == "constant" and first.attributes["value"].array.size == 1):
         return with_inputs(node, (OPS["detach"](first), *node.inputs[1:]))
     return node
 
@@ -246,9 +247,12 @@ def _fold(node: Node) -> Node:
     a = node.attributes
     if a["sizes"] == a["strides"] and set(a["dilations"]) <= {1}:
         return _side_by_side(node)
+    if node.dtype in (float16, bfloat16):  # added in float32, rounded once
+        wide = OPS["cast"](node.inputs[0], dtype=float32)
+        return OPS["cast"](_fold(Node("fold", (wide,), a, node.shape, float32, node.source)), dtype=node.dtype)
     taps = list(product(*map(range, a["sizes"])))
-    if len(taps) > MOST_TAPS or node.dtype not in (float32, float64, int64):
-        return node
+    if len(taps) > MOST_TAPS:
+        return fold_long(node)
     g, lead = node.inputs[0], len(node.shape)
     total: Node | None = None
     for tap in taps:
@@ -295,6 +299,8 @@ def _product(node: Node) -> Node:
         wide = [OPS["cast"](x, dtype=float32) for x in node.inputs]
         made = Node(node.op, tuple(wide), node.attributes, node.shape, float32, node.source)
         return OPS["cast"](made, dtype=dtype)
+    if node.op == "conv":
+        return integer_convolution(node)
     if node.op != "matmul":
         return node
     left = OPS["reshape"](a, shape=(*a.shape, 1))
