@@ -6,12 +6,18 @@ Read next: `tests/conftest.py` (tests only), `[tool.pytest.ini_options]` in `pyp
 from __future__ import annotations
 
 import doctest
+import getpass
+import os
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
 
-import onegraph.ops  # noqa: F401  (pytest would otherwise load the first family it collects twice, and its ops collide)
+# One folder of compiled kernels for all runs and all workers of the tests, and not the user's own.
+os.environ.setdefault("ONEGRAPH_CACHE_FOLDER", str(Path(tempfile.gettempdir()) / f"onegraph-tests-{getpass.getuser()}"))
+
+import onegraph.ops  # noqa: E402, F401  (pytest would otherwise load the first family it collects twice, and its ops collide)
 
 _FENCE = re.compile(r"^[ >]*(```|~~~).*$", re.MULTILINE)
 

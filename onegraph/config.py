@@ -53,7 +53,7 @@ class Settings:
     `ONEGRAPH_<NAME>` (for example `ONEGRAPH_BACKEND=reference`).
     """
 
-    backend: str = "reference"
+    backend: str = "native"
     """Which backend runs plans."""
     eager: bool = False
     """Compute every operation at once instead of lazily (for debugging; see `onegraph.eager`)."""
