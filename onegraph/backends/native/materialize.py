@@ -74,9 +74,22 @@ class _Choice:
             readers = consumers.get(node, ())
             once = node in given and cost[node] > 1 and any(times >= MANY_TIMES for _, times in readers)
             if node not in self.memory and (once or self._is_kept(node, readers, cost, cheap, large)):
-                self.memory.add(node)
+                source = self._narrower(node, readers)
+                self.memory.add(source)
+                if source is not node:
+                    cost[source], cheap[source], large[source] = 0, True, self._self_if_large(source)
+                    cost[node], cheap[node], large[node] = 1, True, large[source]
             if node in self.memory:
                 cost[node], cheap[node], large[node] = 0, True, self._self_if_large(node)
+
+    def _narrower(self, node: Node, readers: Sequence[tuple[Node, int]]) -> Node:
+        """What to keep for a node: of a half-precision value that is cast to a wider type, the value before the cast."""
+        if node.op != "cast" or node in self.outputs or any(times < 0 for _, times in readers):
+            return node
+        source = node.inputs[0]
+        floating = source.dtype.is_floating_point and node.dtype.is_floating_point
+        narrow = floating and source.dtype.itemsize < node.dtype.itemsize
+        return source if narrow and is_pointwise(source) and not is_movement(source) else node
 
     def _self_if_large(self, node: Node) -> frozenset[Node]:
         return frozenset((node,)) if prod(shape_of(node)) > 1024 else frozenset()
