@@ -293,7 +293,7 @@ def _product(node: Node) -> Node:
     if any(0 in shape_of(x) for x in node.inputs):
         return OPS["expand"](constant(0, dtype), shape=node.shape)
     if dtype in (float32, float64):
-        return node
+        return _matrix_and_vector(node) or node
     a, b = node.inputs
     if dtype.kind == "float":
         wide = [OPS["cast"](x, dtype=float32) for x in node.inputs]
@@ -306,6 +306,19 @@ def _product(node: Node) -> Node:
     left = OPS["reshape"](a, shape=(*a.shape, 1))
     right = OPS["reshape"](b, shape=(*b.shape[:-2], 1, *b.shape[-2:]))
     return _reduction(OPS["sum"](OPS["mul"](left, right), dims=(len(node.shape) - 1,), keepdim=False))
+
+
+def _matrix_and_vector(node: Node) -> Node | None:
+    """One row times a matrix of which each column lies as a run in memory: as many sums, which read it once."""
+    if node.op != "matmul":
+        return None
+    (row, matrix), (m, n) = node.inputs, shape_of(node)[-2:]
+    k = shape_of(row)[-1]
+    if len(shape_of(matrix)) != 2 or matrix.op != "permute" or prod(shape_of(node)[:-1]) != 1 or m * k < 256 or n < 16:
+        return None
+    across = OPS["permute"](matrix, dims=(1, 0))
+    total = OPS["sum"](OPS["mul"](across, OPS["reshape"](row, shape=(1, k))), dims=(1,), keepdim=False)
+    return OPS["reshape"](total, shape=node.shape)
 
 
 def _transposed(node: Node) -> Node:
