@@ -120,9 +120,13 @@ class MathCode:
 
     def clamp(self, x: Value, low: float, high: float) -> Value:
         """x, not below `low`, not above `high`; NaN stays. (Written as the x86 instructions do it.)"""
-        a, b = self.number(low), self.number(high)
-        x = self.select(self.function.fcompare("olt", b, x), b, x)
+        a, x = self.number(low), self.at_most(x, high)
         return self.select(self.function.fcompare("ogt", a, x), a, x)
+
+    def at_most(self, x: Value, high: float) -> Value:
+        """x, not above `high`; NaN stays."""
+        b = self.number(high)
+        return self.select(self.function.fcompare("olt", b, x), b, x)
 
     # ------------------------------------------------------------------------------------------ floats as bits
 
@@ -157,25 +161,34 @@ class MathCode:
         """2**n of an integer for which that is a normal number (or just beyond: infinity)."""
         return self.from_bits(self.shift("shl", self.iadd(n, self.bias), self.mantissa))
 
-    def times_power_of_two(self, x: Value, n: Value, n_float: Value) -> Value:
-        """x * 2**n for x near 1, rounded once, also where the result is not a normal number."""
-        register = 512 // self.bits
-        if self.scale and (self.lanes % register == 0 or self.lanes * self.bits in (128, 256)):
-            return self._scalef(x, n_float, min(self.lanes, register))
+    @property
+    def scales(self) -> bool:
+        """Whether `times_power_of_two` is one instruction, which needs no integer power."""
+        return self.scale and (self.lanes % (512 // self.bits) == 0 or self.lanes * self.bits in (128, 256))
+
+    def times_power_of_two(self, x: Value, n: Value, n_float: Value, above: Value) -> Value:
+        """x * 2**n for x near 1, rounded once, also where the result is not a normal number; 0 in lanes outside `above`.
+
+        There the result would be zero anyway, but to round it to zero takes the processor a hundred cycles.
+        """
+        if self.scales:
+            return self._scalef(x, n_float, above, min(self.lanes, 512 // self.bits))
         first = self.shift("ashr", n, 1)
         x = self.mul(x, self.power_of_two(first))
-        return self.mul(x, self.power_of_two(self.function.sub(n, first)))
+        second = self.power_of_two(self.function.sub(n, first))
+        return self.mul(x, self.select(above, second, self.number(0.0)))
 
-    def _scalef(self, x: Value, n: Value, register: int) -> Value:
+    def _scalef(self, x: Value, n: Value, above: Value, register: int) -> Value:
         f, width = self.function, register * self.bits
         name = f"llvm.x86.avx512.mask.scalef.p{'d' if self.double else 's'}.{width}"
-        mask = f.constant("i16" if register == 16 else "i8", -1)
+        mask_type = "i16" if register == 16 else "i8"
         pieces = []
         for start in range(0, self.lanes, register):
             lanes = range(start, start + register)
-            a, b = (v if register == self.lanes else f.shuffle(v, None, lanes) for v in (x, n))
+            a, b, held = (v if register == self.lanes else f.shuffle(v, None, lanes) for v in (x, n, above))
+            mask = f.convert("zext", f.convert("bitcast", held, f"i{register}"), mask_type)
             rounding = [f.constant("i32", 4)] if width == 512 else []
-            pieces.append(f.external(name, a.type, [a, b, a, mask, *rounding]))
+            pieces.append(f.external(name, a.type, [a, b, f.constant(a.type, 0.0), mask, *rounding]))
         while len(pieces) > 1:
             count = 2 * lanes_of(pieces[0].type)
             pieces = [f.shuffle(a, b, range(count)) for a, b in zip(pieces[::2], pieces[1::2], strict=True)]

@@ -52,9 +52,11 @@ def reduced(m: MathCode, x: Value, sign: float = 1.0, low: Value | None = None) 
 
 def exp(m: MathCode, x: Value, low: Value | None = None) -> Value:
     """e to the power of x (+ low)."""
-    x = m.clamp(x, -746.0, 710.0) if m.double else m.clamp(x, -104.0, 89.0)
+    least, largest = (-746.0, 710.0) if m.double else (-104.0, 89.0)
+    above = m.function.fcompare("uge", x, m.number(least))
+    x = m.at_most(x, largest) if m.scales else m.clamp(x, least, largest)
     q, n, n_float = reduced(m, x, low=low)
-    return m.times_power_of_two(m.add(q, m.one), n, n_float)
+    return m.times_power_of_two(m.add(q, m.one), n, n_float, above)
 
 
 def _quarter_expm1(m: MathCode, x: Value) -> Value:

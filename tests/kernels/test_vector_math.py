@@ -169,3 +169,18 @@ def test_nothing_is_called(name: str) -> None:
     f.ret(call(f, name, f.arguments, host().has_fma))
     if host().vector_bits > 128:
         assert "call" not in compile_text(str(module), assembly=True)
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=["host", "plain"])
+@pytest.mark.parametrize("lanes", [1, 4, 8, 16, 32])
+@pytest.mark.parametrize(("dtype", "least"), [(float32, -104.0), (float64, -746.0)])
+def test_powers_around_the_smallest(dtype: DType, least: float, lanes: int, target: Target | None) -> None:
+    """Below the smallest number nothing is left to the processor's slow rounding; what is not zero is rounded."""
+    edge = dtype.numpy.type(least)
+    below = [-math.inf, -1e30, 1.5 * least, np.nextafter(edge, dtype.numpy.type(-math.inf)), edge]
+    x = np.array([*below, least + 1, least + 2, 0.0, math.nan], dtype.numpy)
+    actual = math_kernel("exp", dtype, 1, lanes, target)(np.tile(x, 8)[:64])
+    with np.errstate(under="ignore"):
+        exact = np.exp(np.tile(x, 8)[:64].astype(wide(dtype))).astype(dtype.numpy)
+    np.testing.assert_array_equal(actual, exact)
+    assert not actual[: len(below)].any() and actual[len(below)] > 0
