@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from onegraph.kernels.contraction_spec import Axis
 from onegraph.kernels.llvm import Function, Number, Value, vector_type
+from onegraph.kernels.micro_kernel import touch
 from onegraph.kernels.target import Target
 
 Epilogue: TypeAlias = "Callable[[list[Value], Value, Value, Value | None], None]"
@@ -155,15 +156,32 @@ class _Writer:
 # ------------------------------------------------------------------------------------------- sums over taps
 
 
-def rows_in_task(spec: Windows) -> int:
-    """How many rows of pixels a task does, for one block of channels."""
-    work = spec.pixels.size * max(1, spec.steps)
-    return max(1, min(spec.row_count, TASK_STEPS // max(1, work)))
+@dataclass(frozen=True)
+class Split:
+    """How the work is cut into tasks: rows of pixels, and all vectors of channels or one.
+
+    A large image comes from far: all its channels are done row by row, and the next row is fetched meanwhile. With a small
+    one the weights of one vector of channels stay in registers for many rows.
+    """
+
+    height: int
+    together: int
+
+    @staticmethod
+    def of(spec: Windows, target: Target) -> Split:
+        """For a kernel."""
+        blocks = -(-spec.channels // target.lanes(_BITS[spec.dtype]))
+        image = max(axis.size * abs(axis.a) for axis in spec.rows) * _BITS[spec.dtype] // 8
+        together = blocks if image > target.l2_bytes else 1
+        work = spec.pixels.size * max(1, spec.steps) * together
+        return Split(max(1, min(spec.row_count, TASK_STEPS // max(1, work))), together)
 
 
 def tasks(spec: Windows, target: Target) -> int:
     """Of the kernel of `emit`."""
-    return -(-spec.row_count // rows_in_task(spec)) * -(-spec.channels // target.lanes(_BITS[spec.dtype]))
+    split = Split.of(spec, target)
+    blocks = -(-spec.channels // target.lanes(_BITS[spec.dtype]))
+    return -(-spec.row_count // split.height) * (blocks // split.together)
 
 
 def emit(
@@ -187,17 +205,29 @@ def emit(
     code = _Forward(f, spec, target, epilogue)
     most = 2 if long_epilogue else MOST_PIXELS
     code.count = -(-spec.pixels.size // -(-spec.pixels.size // most))
-    height = rows_in_task(spec)
+    split = Split.of(spec, target)
+    code.far = split.together > 1
+    groups = code.blocks // split.together
 
     def task(number: Value, _: list[Value]) -> None:
-        chunk, block = f.divide(number, code.blocks), f.modulo(number, code.blocks)
-        begin = f.mul(chunk, height)
-        end = f.minimum(f.add(begin, height), spec.row_count)
-        at_image = f.element(image, spec.dtype, f.add(code.image_channel(block), spec.a_offset))
-        at_weights = f.element(weights, spec.dtype, f.add(code.channel(block), spec.b_offset))
-        code.each_block(
-            block, lambda partial: code.rows(at_image, at_weights, code.channel(block), begin, end, partial)
-        )
+        begin = f.mul(f.divide(number, groups), split.height)
+        end = f.minimum(f.add(begin, split.height), spec.row_count)
+
+        def part(block: Value, start: Value, stop: Value) -> None:
+            at_image = f.element(image, spec.dtype, f.add(code.image_channel(block), spec.a_offset))
+            at_weights = f.element(weights, spec.dtype, f.add(code.channel(block), spec.b_offset))
+            code.each_block(
+                block, lambda partial: code.rows(at_image, at_weights, code.channel(block), start, stop, partial)
+            )
+
+        if groups > 1 or code.blocks == 1:
+            part(f.modulo(number, groups), begin, end)
+        else:
+
+            def row(number: Value, _: list[Value]) -> None:
+                f.loop(0, code.blocks, 1, lambda block, _: part(block, number, f.add(number, 1)))
+
+            f.loop(begin, end, 1, row)
 
     f.loop(first, last, 1, task)
 
@@ -209,6 +239,7 @@ class _Forward(_Writer):
         super().__init__(f, spec, target)
         self.epilogue = epilogue
         self.count = 1
+        self.far = False
         self.held: dict[int, Value] = {}
         """Weights in registers, by their place."""
 
@@ -232,6 +263,8 @@ class _Forward(_Writer):
 
             def run(pixel: Value, count: int) -> None:
                 start = f.element(at, spec.dtype, f.mul(pixel, spec.pixels.a))
+                if self.far:
+                    self._fetch_next_row(start, count)
                 sums = self.sums(start, weights, count, partial)
                 for p, total in enumerate(sums):
                     self.epilogue([*places, f.add(pixel, p)], channel, total, mask)
@@ -241,6 +274,16 @@ class _Forward(_Writer):
                 run(f.as_value(spec.pixels.size - rest), rest)
 
         f.loop(begin, end, 1, row)
+
+    def _fetch_next_row(self, start: Value, count: int) -> None:
+        """Ask for what the next row of the result reads below these pixels and this one does not."""
+        f, spec = self.f, self.spec
+        if len(spec.taps) < 2 or spec.steps == 0 or spec.taps[-1].a <= 0 or spec.taps[-2].a <= 0:
+            return
+        step, line = spec.rows[-1].a, spec.taps[-2]
+        for t in range(max(0, line.size - -(-step // line.a)), line.size):
+            for offset in range(0, count * spec.pixels.a, spec.taps[-1].a):
+                touch(f, f.element(start, spec.dtype, step + t * line.a + offset), 2)
 
     def sums(self, image: Value, weights: Value, count: int, partial: bool) -> list[Value]:
         """The sums of a run of pixels."""

@@ -118,3 +118,10 @@ def test_which_convolutions_are_narrow():
     x, w = input_node((1, 64, 8, 8), float32), input_node((64, 32, 3, 3), float32)
     assert not is_narrow(OPS["conv"](x, w, **geometry(2), groups=2), host())
     assert not is_narrow(OPS["conv"](x, input_node((4, 64, 3, 3), float32), **geometry(2), groups=1), host())
+
+
+@pytest.mark.parametrize("case", ["depthwise", "stride", "three dimensions", "one dimension", "large kernel"])
+def test_images_larger_than_the_cache(case, monkeypatch):
+    target = replace(host(), l2_bytes=1024)
+    monkeypatch.setattr(backend, "host", lambda: target)
+    check(*build(case), 1e-5)
