@@ -248,7 +248,7 @@ def _tasks(spec: Contraction, target: Target, made: Tiling, blocked: int) -> Til
         rate = 2.0 * spec.rows[0].size * 10e9 / size
     tile_seconds = 2.0 * height * made.columns * made.panels * max(1, depth_size(spec)) / rate + 1e-8
     slices = max(1, _up(spec.columns, made.columns * made.panels)) * math.prod(a.size for a in spec.batch)
-    wanted = max(1, min(64, int(tile_seconds * count * slices / 20e-6)))
+    wanted = max(1, min(64, int(tile_seconds * count * slices / 5e-6)))
     if made.stream:  # a thread that has all rows reads the weights once
         wanted = min(wanted, 16)
     tiles = max(1, _up(count, max(1, min(count, _up(wanted, max(1, slices))))))
@@ -291,7 +291,7 @@ def _matrix(spec: Contraction, target: Target) -> Tiling:
     limit = matrix_tiles.ROWS
     tile = max(1, min(size, min(range(limit // 2, limit + 1), key=lambda t: (_up(size, t) * (1 + (t > 16)), -t))))
     direct = _is_direct(spec)
-    level, steps = _depth_block(spec, *((2048, 4096) if direct else (1024, 2048)))
+    level, steps = _depth_block(spec, *((2048, 4096) if direct else (256, 512)))
     sizes = [a.size for a in merged_depth(spec)]
     if not direct and level and math.prod(sizes[level:]) % matrix_tiles.DEPTH:
         level, steps = 0, max(1, 1024 // math.prod(sizes[1:]))
@@ -304,4 +304,5 @@ def _matrix(spec: Contraction, target: Target) -> Tiling:
     panels = _up(all_panels, _up(all_panels, panels))
     packed = spec.b_panel is None
     made = Tiling(16, 2, axis, tile, level, steps, panels, 1, 1, 1, 1, not direct, packed, True, True, True)
-    return _tasks(spec, target, made, blocked // 2)
+    made = _tasks(spec, target, made, blocked // 2)
+    return replace(made, block=1) if not direct and panels > 2 else made
