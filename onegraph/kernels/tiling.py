@@ -14,6 +14,9 @@ from onegraph.kernels.contraction_spec import Contraction, depth_size, merged_de
 from onegraph.kernels.target import Target
 
 _BITS = {"float": 32, "double": 64, "bfloat16": 32}
+_TASK_SECONDS = 5e-6
+"""Work that makes a task: much more than handing it out, and little beside a layer of a small network. Four times as much
+where each run of tasks packs B first."""
 _STREAM_TILES = 32
 """Register blocks of rows up to which weights are taken to come from memory."""
 _PARTIAL_BYTES = 8 << 20
@@ -248,10 +251,13 @@ def _tasks(spec: Contraction, target: Target, made: Tiling, blocked: int) -> Til
         rate = 2.0 * spec.rows[0].size * 10e9 / size
     tile_seconds = 2.0 * height * made.columns * made.panels * max(1, depth_size(spec)) / rate + 1e-8
     slices = max(1, _up(spec.columns, made.columns * made.panels)) * math.prod(a.size for a in spec.batch)
-    wanted = max(1, min(64, int(tile_seconds * count * slices / 5e-6)))
+    seconds = _TASK_SECONDS * (4 if made.pack_b else 1)
+    wanted = max(1, min(64, int(tile_seconds * count * slices / seconds)))
     if made.stream:  # a thread that has all rows reads the weights once
         wanted = min(wanted, 16)
     tiles = max(1, _up(count, max(1, min(count, _up(wanted, max(1, slices))))))
+    if made.stream:  # so that each fetches a line for each k at most
+        tiles = max(tiles, min(count, made.vectors))
     grain = max(1, _up(count, tiles) * slices // wanted)
     # A register block's rows stay in L1 for all panels, or, where they are too many, the panels' rows in L2.
     block = 1 if height * blocked * size <= target.l1_bytes * 2 // 3 and not made.pack_a else 8
