@@ -254,6 +254,10 @@ def known(index: Index, size: int) -> Index:
     """The index, with the knowledge that it is in 0 <= index < size wherever it is used."""
     if index.low >= 0 and index.high < size:
         return index
+    for step in sorted({f for f in index.terms.values() if f > 1 and size % f == 0}, reverse=True):
+        a, b = index._split(step)  # 0 <= s a + b < s n, 0 <= b < s: 0 <= a < n
+        if b.low >= 0 and b.high < step:
+            return known(a, size // step) * step + b
     return Index({Known(index, size): 1})
 
 

@@ -323,12 +323,14 @@ def _matrix_and_vector(node: Node) -> Node | None:
 
 def _transposed(node: Node) -> Node:
     """A product that is only needed transposed is computed so: then what follows can follow in its kernel."""
-    dims, (a, b) = node.attributes["dims"], node.inputs[0].inputs
+    dims, (a, b) = list(node.attributes["dims"]), node.inputs[0].inputs
     last = len(dims) - 1
-    if dims != (*range(last - 1), last, last - 1):
+    if dims[-1] != last - 1:
         return node
     swapped = [OPS["permute"](x, dims=(*range(len(x.shape) - 2), len(x.shape) - 1, len(x.shape) - 2)) for x in (b, a)]
-    return OPS["matmul"](*swapped)
+    dims[dims.index(last)], dims[-1] = last - 1, last
+    product = OPS["matmul"](*swapped)
+    return product if dims == list(range(last + 1)) else OPS["permute"](product, dims=tuple(dims))
 
 
 def _scatter(node: Node) -> Node:

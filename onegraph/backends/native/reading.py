@@ -63,11 +63,22 @@ def movement_reads(node: Node, position: Position) -> Sequence[Read]:
     for read in lowering.function(node, position):
         if any(c.never() for c in read.conditions):
             continue
-        held = tuple([c for c in read.conditions if not c.always()])
-        found.append(read if len(held) == len(read.conditions) else Read(read.input, read.position, held))
+        held = tuple([_of_blocks(c) for c in read.conditions if not c.always()])
+        found.append(read if held == read.conditions else Read(read.input, read.position, held))
         if not held:
             break
     return found or list(lowering.function(node, position)[-1:]) or [Read(0, (ZERO,) * len(node.inputs[0].shape))]
+
+
+def _of_blocks(condition: Condition) -> Condition:
+    """The same of the number of the block, where limits are those of whole blocks: 0 <= 64 b + i < 384 is 0 <= b < 6."""
+    index, low, high = condition.index, condition.low, condition.high
+    for size in sorted({f for f in index.terms.values() if f > 1}, reverse=True):
+        if condition.by == 1 and low % size == 0 and high % size == 0:
+            blocks, inside = index // size, index % size
+            if blocks * size + inside == index and inside.variables().isdisjoint(blocks.variables()):
+                return Condition(blocks, low // size, high // size)
+    return condition
 
 
 def taken_position(node: Node, position: Position) -> tuple[Position, Position]:

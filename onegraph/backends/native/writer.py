@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 
 from onegraph.backends.native.arrangement import Arrangement, Storage
+from onegraph.backends.native.blocks import cut_into_blocks
 from onegraph.backends.native.fusion import Group
 from onegraph.backends.native.launch import Place
 from onegraph.backends.native.materialize import CHEAP
@@ -140,6 +141,7 @@ class GroupWriter:
         place_of: Callable[[Node], Place],
         arrangement: Arrangement,
     ) -> None:
+        cut_into_blocks(group)
         self.group = group
         self.stored = stored
         self.storage_of = storage_of
