@@ -77,6 +77,9 @@ class Settings:
     """Bytes of dead results kept for reuse beyond those that are alive."""
     tune: bool = False
     """Measure several tilings of each product and convolution that is compiled, and remember the fastest on disk."""
+    target: str = ""
+    """For which instructions kernels are made: "" for all that this processor has, "avx2", or "sse2" (of any x86-64
+    processor). To be chosen before anything is compiled."""
     guard_pages: bool = False
     """Put every value of the native backend against a page that must not be touched (for tests; slow)."""
     shape_change_warning: int = 16

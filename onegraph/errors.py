@@ -140,6 +140,10 @@ class OutOfMemoryError(OneGraphError, MemoryError):
     """There is no memory for a result."""
 
 
+class CompileError(OneGraphError):
+    """A mistake inside the compiler: it made code that does not compile. Names the kernel."""
+
+
 class DeviceError(OneGraphError):
     """A device that this machine, or this build, does not have."""
 

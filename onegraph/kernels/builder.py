@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from typing import BinaryIO, cast
 
 from onegraph.config import available_cores
+from onegraph.errors import CompileError
 from onegraph.kernels.cache import disk_cache
 from onegraph.kernels.compile import compile_text, load
 from onegraph.kernels.kernel import ENTRY, Kernel
@@ -76,7 +77,12 @@ def build(kernels: Sequence[Kernel], target: Target | None = None) -> list[int]:
         missing = {n: k.text for n, k in zip(names, kernels, strict=True) if n not in _loaded}
         if missing:
             texts = {n: text.replace(f"@{ENTRY}(", f"@{n}(") for n, text in missing.items()}
-            for name, code in build_objects(texts, target).items():
+            try:
+                objects = build_objects(texts, target)
+            except CompileError as error:
+                label = next((k.name for n, k in zip(names, kernels, strict=True) if n in str(error)), "")
+                raise CompileError(f"kernel {label}: {error}") from None
+            for name, code in objects.items():
                 (_loaded[name],) = load(code, name)
         return [_loaded[n] for n in names]
 
@@ -114,7 +120,10 @@ def _compile_all(missing: list[tuple[str, str]], target: Target) -> dict[str, by
                     name, text = queue.popleft()
                 except IndexError:  # a helper was quicker
                     break
-                done[name] = compile_text(text, target)
+                try:
+                    done[name] = compile_text(text, target)
+                except RuntimeError as error:
+                    raise CompileError(f"{name}: LLVM: {error}") from None
             for helper in helpers:
                 helper.join()
             if not queue:

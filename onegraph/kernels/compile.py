@@ -15,6 +15,9 @@ from onegraph.kernels.target import Target, host
 AS_WRITTEN = "; as written"
 """The first words of a text whose instructions LLVM's passes would not improve: it goes straight to code generation."""
 
+QUICKLY = "; quickly"
+"""The first words of a text that is to be compiled in the shortest time: its code runs rarely or on little."""
+
 
 _INLINING = ("always_inliner", "global_dead_code_eliminate")
 _PASSES = (
@@ -29,21 +32,21 @@ _PASSES = (
 nothing; without any, the code generator takes longer than these do."""
 
 
-def _new_machine(target: Target) -> Any:
+def _new_machine(target: Target, level: int = 2) -> Any:
     import llvmlite.binding as llvm
 
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     description = llvm.Target.from_triple(target.triple)
     return description.create_target_machine(
-        cpu=target.cpu, features=target.features, opt=2, reloc="default", codemodel="jitdefault", jit=True
+        cpu=target.cpu, features=target.features, opt=level, reloc="default", codemodel="jitdefault", jit=True
     )
 
 
 @functools.cache
-def machine(target: Target) -> Any:
-    """LLVM's target machine."""
-    return _new_machine(target)
+def machine(target: Target, level: int = 2) -> Any:
+    """LLVM's target machine, for code generation with so much effort."""
+    return _new_machine(target, level)
 
 
 def compile_text(text: str, target: Target | None = None, *, optimize: bool = True, assembly: bool = False) -> Any:
@@ -51,11 +54,12 @@ def compile_text(text: str, target: Target | None = None, *, optimize: bool = Tr
     import llvmlite.binding as llvm
 
     target = target or host()
-    tm = machine(target)
+    quickly = text.startswith(QUICKLY)
+    tm = machine(target, 0 if quickly else 2)
     module = llvm.parse_assembly(text)
     module.triple = target.triple
     module.data_layout = str(tm.target_data)
-    if optimize:
+    if optimize and not quickly:
         passes = llvm.create_new_module_pass_manager()
         for name in _INLINING if text.startswith(AS_WRITTEN) else _INLINING + _PASSES:
             getattr(passes, f"add_{name}_pass")()

@@ -9,6 +9,8 @@ import functools
 from dataclasses import dataclass
 
 from onegraph.config import available_cores as available_cores
+from onegraph.config import settings
+from onegraph.errors import ArgumentError
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,27 @@ def _cache_sizes() -> tuple[int, int]:
     return found.get(1, 32768), found.get(2, 262144)
 
 
-@functools.cache
 def host() -> Target:
-    """The processor that this runs on."""
+    """The processor that this runs on, or as much of it as the setting `target` allows.
+
+    Raises:
+        ArgumentError: the setting is not a name of instructions of this processor.
+    """
+    return _named(settings.target)
+
+
+@functools.cache
+def _named(name: str) -> Target:
     import llvmlite.binding as llvm
 
+    triple = str(llvm.get_default_triple())
+    if name:
+        found = {"sse2": ("x86-64", 128, False), "avx2": ("x86-64-v3", 256, True)}.get(name)
+        if found is None or triple.split("-")[0] not in ("x86_64", "amd64"):
+            known = "sse2 and avx2 on x86-64 processors, and the empty text"
+            raise ArgumentError(f"setting target: {name!r} is not known on {triple}; there are {known}")
+        cpu, bits, fma = found
+        l1, l2 = _cache_sizes()
+        return Target(triple, cpu, "", bits, 16, fma, False, l1, l2)
     features = {str(k): bool(v) for k, v in llvm.get_host_cpu_features().items()}
     return describe(str(llvm.get_default_triple()), str(llvm.get_host_cpu_name()), features)

@@ -6,13 +6,14 @@ them in one native call.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from onegraph.backends.contract import Backend, Buffer, register_backend
+from onegraph.backends.contract import Backend, Buffer, Executable, get_backend, register_backend
 from onegraph.backends.native import layout
 from onegraph.backends.native.control import run_cond, run_scan, run_while, step_of
 from onegraph.backends.native.launch import Launch, Lowered, Place
@@ -20,7 +21,7 @@ from onegraph.backends.native.layout import Loop, ProgramBuilder
 from onegraph.backends.native.lowering import lower
 from onegraph.backends.native.program import Program
 from onegraph.backends.native.reading import is_control
-from onegraph.errors import DivisionError, OneGraphError, OutOfMemoryError, OutOfRangeError
+from onegraph.errors import CompileError, DivisionError, OneGraphError, OutOfMemoryError, OutOfRangeError
 from onegraph.ir.dtype import DType
 from onegraph.ir.graph import Graph
 from onegraph.ir.node import Node
@@ -184,9 +185,24 @@ class NativeBackend:
 
     name = "native"
 
-    def compile(self, graph: Graph, replaced: Sequence[tuple[int, int]] = ()) -> NativeExecutable:
-        """Lower the graph, and compile the kernels that are new."""
-        return NativeExecutable(graph, replaced)
+    def compile(self, graph: Graph, replaced: Sequence[tuple[int, int]] = ()) -> Executable:
+        """Lower the graph, and compile the kernels that are new.
+
+        A mistake of the compiler is not the end: a warning names it, and the reference runs this graph.
+        """
+        try:
+            return NativeExecutable(graph, replaced)
+        except (AssertionError, AttributeError, LookupError, TypeError, ValueError, CompileError) as error:
+            if isinstance(error, OneGraphError) and not isinstance(error, CompileError):
+                raise
+            what = str(error) if isinstance(error, CompileError) else f"{type(error).__name__}: {error}"
+            warnings.warn(
+                f"the native backend could not compile a graph of {len(graph.nodes())} nodes ({what}); the reference "
+                f"runs it, slowly. Please report this",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return get_backend("reference").compile(graph, replaced)
 
     def allocate(self, shape: tuple[int, ...], dtype: DType) -> Buffer:
         """An uninitialized array."""
