@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from onegraph.kernels import matrix_tiles
@@ -129,6 +129,9 @@ class Loops:
         self.rest = axis.size % tiling.tile
         self.spare = -spec.columns % tiling.columns
         """Columns that the last panel lacks."""
+        last = -(-(tiling.columns - self.spare) // tiling.lanes)
+        self.narrow = 0 if tiling.matrix or last == tiling.vectors else last
+        """Vectors of the last panel, for which there is code of its own, if it has fewer than the others; else 0."""
 
     # ------------------------------------------------------------- regions
 
@@ -224,12 +227,14 @@ class Loops:
                     source = self._packed(layout.b, f.mul(local, layout.depth * tiling.columns))
                 else:
                     source = f.element(block.b, self.operand, f.mul(panel, self.panel_step))
-                masks = self._masks(panel)
 
-                def over_tiles(tile: Value, _: list[Value]) -> None:
-                    self._tile(region, block, tile, f.sub(tile, begin), panel, local, source, masks)
+                def some(masks: list[Value | None]) -> None:
+                    def over_tiles(tile: Value, _: list[Value]) -> None:
+                        self._tile(region, block, tile, f.sub(tile, begin), panel, local, source, masks)
 
-                f.loop(begin, end, 1, over_tiles)
+                    f.loop(begin, end, 1, over_tiles)
+
+                self._either_panel(panel, some)
 
             f.loop(region.first_panel, region.last_panel, 1, over_panels)
 
@@ -238,6 +243,18 @@ class Loops:
     def _packed(self, start: int, index: Value) -> Value:
         """The address of an operand's element in a part of the scratch memory."""
         return self.f.element(self.f.element(self.scratch, self.element, start), self.operand, index)
+
+    def _either_panel(self, panel: Value, write: Callable[[list[Value | None]], None]) -> None:
+        """Write code for a panel and, where the last one has fewer vectors, for a narrower one, given their masks."""
+        f, tiling = self.f, self.tiling
+        if not self.narrow:
+            write(self._masks(panel))
+        elif self.spec.columns < tiling.columns:
+            write(self._masks(panel)[: self.narrow])
+        else:
+            edge = f.compare("eq", panel, self.spec.columns // tiling.columns)
+            every: list[Value | None] = [None] * tiling.vectors
+            f.if_(edge, lambda: write(self._masks(panel)[: self.narrow]), lambda: write(every))
 
     def _masks(self, panel: Value) -> list[Value | None]:
         """Which columns of each vector of a panel exist; None: all."""
@@ -384,7 +401,9 @@ class Loops:
         at = f.add(f.mul(f.add(number, local_panel), layout.sums), layout.partial)
         partial = f.element(self.scratch, self.element, at)
         read_all = tiling.pack_b or self.spec.b_padded
-        read: list[Value | None] = [None] * tiling.vectors if read_all else masks
+        vectors = len(masks)
+        read: list[Value | None] = [None] * vectors if read_all else masks
+        registers = replace(self.registers, vectors=vectors)
 
         def write(steps: int) -> None:
             height = steps * self.inner
@@ -397,12 +416,12 @@ class Loops:
                     self._finish(region, tile, steps, panel, [], masks)
                 return
             offsets = list(range(height)) if tiling.pack_a else self._offsets(steps)
-            zeros = [f.constant(self.registers.type, 0.0)] * (height * tiling.vectors)
+            zeros = [f.constant(self.registers.type, 0.0)] * (height * vectors)
             sums = zeros
             if layout.blocks > 1:
                 sums = f.if_(block.is_first, lambda: zeros, lambda: self._load_sums(partial, len(zeros)))
-            later, share = self._later(region, tile, source)
-            sums = multiply(f, self.registers, block.nest, rows, source, offsets, read, sums, later, share)
+            later, share = self._later(region, tile, source) if vectors == tiling.vectors else (None, 0)
+            sums = multiply(f, registers, block.nest, rows, source, offsets, read, sums, later, share)
             if layout.blocks > 1:
                 f.if_(
                     block.is_last,
@@ -471,7 +490,7 @@ class Loops:
         f = self.f
         if self.rolled and sums:
             self._store_sums(f.element(self.scratch, self.element, self.layout.tile), sums)
-        if self.tiling.masks or not self.spare:
+        if self.tiling.masks or not self.spare or self.narrow:
             self._epilogues(region, tile, steps, panel, sums, masks)
             return
         whole = f.compare("sge", f.sub(self.spec.columns, f.mul(panel, self.tiling.columns)), self.tiling.columns)
@@ -493,14 +512,14 @@ class Loops:
     ) -> None:
         f, tiling = self.f, self.tiling
         outer, first = self._outer(tile)
-        used = min(tiling.vectors, -(-self.spec.columns // tiling.lanes))
+        used = min(len(masks), -(-self.spec.columns // tiling.lanes))
         columns = [f.add(f.mul(panel, tiling.columns), j * tiling.lanes) for j in range(used)]
         if not self.rolled:
             for r, place in enumerate(self._places(steps)):
                 inside = [f.as_value(i) for i in place[1:]]
                 indices = [*outer, f.add(first, place[0]), *inside]
                 for j, column in enumerate(columns):
-                    total = sums[r * tiling.vectors + j]
+                    total = sums[r * len(masks) + j]
                     self.epilogue(f, list(region.batch), list(indices), column, total, masks[j])
             return
         pointer = f.element(self.scratch, self.element, self.layout.tile)
@@ -510,7 +529,7 @@ class Loops:
             step, *inside = self._split(row, [steps, *sizes])
             indices = [*outer, f.add(first, step), *inside]
             for j, column in enumerate(columns):
-                at = f.add(f.mul(row, tiling.columns), j * tiling.lanes)
+                at = f.add(f.mul(row, len(masks) * tiling.lanes), j * tiling.lanes)
                 total = f.load(self.registers.type, f.element(pointer, self.element, at))
                 self.epilogue(f, list(region.batch), list(indices), column, total, masks[j])
 

@@ -19,6 +19,10 @@ _TASK_SECONDS = 5e-6
 where each run of tasks packs B first."""
 _STREAM_TILES = 32
 """Register blocks of rows up to which weights are taken to come from memory."""
+_PANEL_ROWS = 256
+"""Rows up to which threads divide the panels of B rather than the rows, where B is packed in the tasks."""
+_PACKED_ROWS = 32
+"""Rows for which a task packs B at least: packing costs as much as about ten rows of sums."""
 _PARTIAL_BYTES = 8 << 20
 """Unfinished sums that a thread may keep; as many rows share one packing of B."""
 
@@ -99,7 +103,7 @@ def _tile_cycles(rows: int, vectors: int, streams: bool) -> float:
     and a half cycles for each of its vectors.
     """
     busy = max(rows * vectors / 2, 4.0, 2.5 * vectors if streams else 0.0)
-    return busy + 0.14 * rows + 0.10 * vectors + 0.08 * abs(vectors - 4) + 0.3
+    return busy + 0.14 * rows + (0.20 if streams else 0.10) * vectors + 0.08 * abs(vectors - 4) + 0.3
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,10 @@ def _blocks(spec: Contraction, target: Target) -> list[_Block]:
             if inner == 0 or inner > limit:
                 break
             for tile in _balanced(spec.rows[axis].size, limit // inner):
-                cycles = _cycles(spec, target, vectors, axis, tile) * _up(needed, vectors)
+                full, last = divmod(needed, vectors)
+                cycles = full * _cycles(spec, target, vectors, axis, tile)
+                cycles += _cycles(spec, target, last, axis, tile) if last else 0.0
+                cycles *= _imbalance(spec, target, axis, tile)
                 found.append(_Block(cycles, lanes, vectors, axis, tile))
     if _few_rows(spec):  # reading B is what takes time: once is enough
         once = [b for b in found if b.tile == spec.rows[0].size]
@@ -147,6 +154,17 @@ def _blocks(spec: Contraction, target: Target) -> list[_Block]:
 
 def _few_rows(spec: Contraction) -> bool:
     return len(spec.rows) == 1 and 0 < spec.rows[0].size <= 8 and spec.b_panel is None
+
+
+def _imbalance(spec: Contraction, target: Target, axis: int, tile: int) -> float:
+    """How much longer two threads need than half of the time, where so few register blocks of rows are divided."""
+    bytes_ = spec.columns * max(1, depth_size(spec)) * _BITS[spec.dtype] // 8
+    if spec.b_panel is not None or bytes_ > target.l2_bytes // 2:  # panels are divided, too
+        return 1.0
+    size = spec.rows[axis].size
+    others = math.prod(a.size for a in (*spec.batch, *spec.rows[:axis]))
+    count = others * _up(size, tile)
+    return 1.0 if count <= 1 or count > 32 or others > 1 else _up(count, 2) * tile * 2 / size
 
 
 def _cycles(spec: Contraction, target: Target, vectors: int, axis: int, tile: int) -> float:
@@ -201,15 +219,17 @@ def _complete(spec: Contraction, target: Target, block: _Block) -> Tiling:
     level, steps = _depth_block(spec, *((16, 0) if flat else (256, 512) if strided else (512, 2560)))
     blocked = steps * math.prod(a.size for a in depth[level + 1 :])
     ragged = spec.columns % width != 0 and not masks and not spec.b_padded
-    far = spec.b_panel is None and any(abs(a.b) * size >= 1024 for a in depth)
-    many = rows >= 4 * height
-    pack_b = ragged or (spec.b_panel is None and (spec.b_column != 1 or (far and many)))
+    pack_b = ragged or (spec.b_panel is None and (spec.b_column != 1 or _worth_packing(spec, rows / max(1, height), blocked)))
     all_panels = max(1, _up(spec.columns, width))
     room = target.l2_bytes // 2 // max(1, blocked * width * size)
     if _few_rows(spec):  # slices of columns are the tasks; a packed one should stay in L2
         seconds = spec.columns * size * math.prod(a.size for a in depth) / 10e9
         room = max(1, _up(all_panels, max(1, min(32, int(seconds / 20e-6)))))
         room = 1 if pack_b else room
+    elif pack_b and not spec.batch and rows <= _PANEL_ROWS:  # threads divide the panels, each of which is packed once
+        seconds = rows * spec.columns * max(1, depth_size(spec)) / (target.lanes(_BITS[spec.dtype]) * 4e9)
+        wanted = min(all_panels // 2, 64, int(seconds / 20e-6)) // 2 * 2
+        room = min(room, _up(all_panels, wanted)) if wanted >= 4 else room
     panels = max(1, min(all_panels, room))
     if spec.b_panel is not None and rows <= 8 * height:  # few blocks of rows: threads divide the panels too
         panels = min(panels, _up(all_panels, 2))
@@ -224,6 +244,19 @@ def _complete(spec: Contraction, target: Target, block: _Block) -> Tiling:
         target.has_fma, masks, stream=stream,
     )  # fmt: skip
     return _tasks(spec, target, made, blocked)
+
+
+def _worth_packing(spec: Contraction, times: float, blocked: int) -> bool:
+    """Whether a copy of B pays that is read so many times, where B could be read in place.
+
+    Its rows lie far apart, so that they share few places in L1, or vectors of it begin within cache lines.
+    """
+    size = _BITS[spec.dtype] // 8
+    strides = [abs(axis.b) * size for axis in merged_depth(spec)]
+    far = any(stride >= 1024 for stride in strides)
+    if times >= 16:
+        return far or any(stride % 64 for stride in strides)
+    return far and times >= 4 and blocked > 128
 
 
 def _depth_block(spec: Contraction, wanted: int, whole: int) -> tuple[int, int]:
@@ -256,14 +289,24 @@ def _tasks(spec: Contraction, target: Target, made: Tiling, blocked: int) -> Til
     if made.stream:  # a thread that has all rows reads the weights once
         wanted = min(wanted, 16)
     tiles = max(1, _up(count, max(1, min(count, _up(wanted, max(1, slices))))))
+    if made.pack_b:
+        tiles = min(count, max(tiles, _up(_PACKED_ROWS, height)))
     if made.stream:  # so that each fetches a line for each k at most
         tiles = max(tiles, min(count, made.vectors))
+    elif slices % 2 and wanted > 1:
+        tiles = _even(count, tiles)
     grain = max(1, _up(count, tiles) * slices // wanted)
     # A register block's rows stay in L1 for all panels, or, where they are too many, the panels' rows in L2.
     block = 1 if height * blocked * size <= target.l1_bytes * 2 // 3 and not made.pack_a else 8
     partial = height * made.columns * made.panels * size * tiles
     region = max(1, _PARTIAL_BYTES // max(1, partial))
     return replace(made, tiles=tiles, block=block, region=region, grain=grain)
+
+
+def _even(count: int, tiles: int) -> int:
+    """About so many of `count` register blocks in a unit of work, so that the first half of the units has half of them."""
+    choices = range(max(1, _up(tiles * 2, 3)), tiles * 4 // 3 + 1)
+    return min(choices, key=lambda t: (_up(_up(count, t), 2) * t, abs(t - tiles)), default=tiles)
 
 
 def supported(spec: Contraction, target: Target) -> bool:

@@ -390,3 +390,40 @@ def test_bfloat16_is_not_for_every_shape() -> None:
     assert not supported(replace(convolution(2, 7, 5, 64, 3, 1, 32), dtype="bfloat16"), host())
     assert not supported(matmul(5, 5, 32, dtype="bfloat16"), plain_target())
     assert supported(matmul(5, 5, 33), plain_target())
+
+
+@pytest.mark.parametrize("columns, transposed", [(100, False), (97, True)])
+def test_narrow_last_panel(columns: int, transposed: bool) -> None:
+    """The last panel has code of its own where it has fewer vectors; the bits are the same."""
+    spec = matmul(13, columns, 37, transpose_b=transposed)
+    base = replace(tiling(spec, host()), lanes=16, row_axis=0, tile=5, depth_axis=0, k_block=37, block=2)
+    wide = [replace(base, vectors=v, panels=p, pack_b=b) for v, p, b in [(4, 1, False), (4, 2, True), (3, 2, False)]]
+    cut = [replace(h, k_block=10, pack_a=True, tiles=2) for h in wide]
+    check(spec, [*wide, cut[1], cut[2]])
+    check(spec, [wide[2], cut[0]], rolled=True)
+
+
+@pytest.mark.parametrize("columns", [20, 37])
+def test_narrow_last_panel_without_masks(columns: int) -> None:
+    target = plain_target()
+    spec = matmul(9, columns, 23)
+    base = replace(tiling(spec, target), lanes=4, row_axis=0, tile=4, depth_axis=0, k_block=23, pack_b=True)
+    choices = [replace(base, vectors=v, panels=2) for v in (2, 3, 4)]
+    check(spec, choices, target)
+    check(spec, choices[1:2], target, rolled=True)
+
+
+def test_narrow_last_panel_of_packed_weights() -> None:
+    spec = Contraction((Axis(11, 20, 0, 100),), 100, (Axis(20, 1, 64),), b_panel=20 * 64, b_width=64, b_padded=True)
+    how = tiling(spec, host())
+    check(spec, [how, replace(how, stream=False), replace(how, tile=3, panels=2)])
+
+
+@pytest.mark.parametrize("spec", [matmul(64, 100, 1000), matmul(64, 1000, 100), matmul(1000, 100, 64, transpose_a=True)])
+def test_halves_of_the_tasks_are_equal(spec: Contraction) -> None:
+    how = tiling(spec, host())
+    count = tasks(spec, how)
+    rows = spec.rows[0].size
+    if how.panels * how.columns >= spec.columns and count > 1:
+        half = min(rows, -(-count // 2) * how.tiles * how.grain * how.tile)
+        assert half <= 0.55 * rows
