@@ -2,8 +2,8 @@
 
 A register block is a run of pixels of one row by one vector of channels; each vector of the image that is loaded serves
 every tap that needs it. One element is summed in the order of the taps (then of the channels of its group), from 0.0,
-one multiply-add each, so its bits do not depend on blocks or threads. The gradient of the weights sums over pixels, row
-after row, in as many pieces as the caller says. Read next: `contraction.py`, for wide groups.
+one multiply-add each, so its bits do not depend on blocks or threads. Read next: `depthwise_gradient.py`; `contraction.py`, for
+wide groups.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ MOST_UNROLLED = 800
 """Multiply-adds of a register block that are written out."""
 TASK_STEPS = 8192
 """Multiply-adds (of vectors) that make a task."""
-_BITS = {"float": 32, "double": 64}
+BITS = {"float": 32, "double": 64}
+"""Of one element."""
 
 
 @dataclass(frozen=True)
@@ -75,17 +76,17 @@ def supported(inputs: int, outputs: int, target: Target, dtype: str = "float") -
     >>> supported(1, 1, plain_target()), supported(2, 2, plain_target()), supported(64, 64, plain_target())
     (True, True, False)
     """
-    lanes = target.lanes(_BITS[dtype])
+    lanes = target.lanes(BITS[dtype])
     powers = inputs & (inputs - 1) == 0 and outputs & (outputs - 1) == 0
     return (inputs, outputs) == (1, 1) or (powers and outputs < lanes and inputs <= 4 * outputs)
 
 
-class _Writer:
+class WindowWriter:
     """What both kernels need: vectors of the image, multiply-adds, blocks of channels."""
 
     def __init__(self, f: Function, spec: Windows, target: Target) -> None:
         self.f, self.spec, self.target = f, spec, target
-        self.lanes = target.lanes(_BITS[spec.dtype])
+        self.lanes = target.lanes(BITS[spec.dtype])
         self.type = vector_type(spec.dtype, self.lanes)
         self.loaded = max(1, self.lanes * spec.inputs // spec.outputs)
         """Elements of the image for one vector of the result."""
@@ -153,7 +154,13 @@ class _Writer:
             f.if_(f.compare("eq", block, self.blocks - 1), lambda: body(True), lambda: body(False))
 
 
-# ------------------------------------------------------------------------------------------- sums over taps
+def next_row(spec: Windows) -> list[int]:
+    """How far from where a pixel is read those elements are that its successor in the next row reads for the first time."""
+    if len(spec.taps) < 2 or spec.steps == 0 or spec.taps[-1].a <= 0 or spec.taps[-2].a <= 0:
+        return []
+    step, line = spec.rows[-1].a, spec.taps[-2]
+    lines = range(max(0, line.size - -(-step // line.a)), line.size)
+    return [step + t * line.a + offset for t in lines for offset in range(0, spec.pixels.a, spec.taps[-1].a)]
 
 
 @dataclass(frozen=True)
@@ -170,8 +177,8 @@ class Split:
     @staticmethod
     def of(spec: Windows, target: Target) -> Split:
         """For a kernel."""
-        blocks = -(-spec.channels // target.lanes(_BITS[spec.dtype]))
-        image = max(axis.size * abs(axis.a) for axis in spec.rows) * _BITS[spec.dtype] // 8
+        blocks = -(-spec.channels // target.lanes(BITS[spec.dtype]))
+        image = max(axis.size * abs(axis.a) for axis in spec.rows) * BITS[spec.dtype] // 8
         together = blocks if image > target.l2_bytes else 1
         work = spec.pixels.size * max(1, spec.steps) * together
         return Split(max(1, min(spec.row_count, TASK_STEPS // max(1, work))), together)
@@ -180,7 +187,7 @@ class Split:
 def tasks(spec: Windows, target: Target) -> int:
     """Of the kernel of `emit`."""
     split = Split.of(spec, target)
-    blocks = -(-spec.channels // target.lanes(_BITS[spec.dtype]))
+    blocks = -(-spec.channels // target.lanes(BITS[spec.dtype]))
     return -(-spec.row_count // split.height) * (blocks // split.together)
 
 
@@ -232,7 +239,7 @@ def emit(
     f.loop(first, last, 1, task)
 
 
-class _Forward(_Writer):
+class _Forward(WindowWriter):
     """The kernel that sums over taps."""
 
     def __init__(self, f: Function, spec: Windows, target: Target, epilogue: Epilogue) -> None:
@@ -278,12 +285,9 @@ class _Forward(_Writer):
     def _fetch_next_row(self, start: Value, count: int) -> None:
         """Ask for what the next row of the result reads below these pixels and this one does not."""
         f, spec = self.f, self.spec
-        if len(spec.taps) < 2 or spec.steps == 0 or spec.taps[-1].a <= 0 or spec.taps[-2].a <= 0:
-            return
-        step, line = spec.rows[-1].a, spec.taps[-2]
-        for t in range(max(0, line.size - -(-step // line.a)), line.size):
-            for offset in range(0, count * spec.pixels.a, spec.taps[-1].a):
-                touch(f, f.element(start, spec.dtype, step + t * line.a + offset), 2)
+        for pixel in range(count):
+            for offset in next_row(spec):
+                touch(f, f.element(start, spec.dtype, pixel * spec.pixels.a + offset), 2)
 
     def sums(self, image: Value, weights: Value, count: int, partial: bool) -> list[Value]:
         """The sums of a run of pixels."""
@@ -341,100 +345,3 @@ class _Forward(_Writer):
                     weight = self.held.get(at) or self.load(f.element(w, spec.dtype, at), self.mask(partial))
                     total[p] = self.multiply_add(lanes, weight, total[p])
         return total
-
-
-# ----------------------------------------------------------------------------------------- sums over pixels
-
-
-def gradient_blocks(spec: Windows, target: Target) -> int:
-    """Into how many blocks the sums of a vector of channels are cut, so that they are in registers."""
-    return max(1, -(-spec.steps // (target.vector_registers - 6)))
-
-
-def gradient_tasks(spec: Windows, target: Target, pieces: int) -> int:
-    """Of the kernel of `emit_gradient`."""
-    return pieces * gradient_blocks(spec, target) * -(-spec.channels // target.lanes(_BITS[spec.dtype]))
-
-
-def emit_gradient(
-    f: Function,
-    spec: Windows,
-    target: Target,
-    image: Value,
-    gradient: Value,
-    result: Value,
-    pieces: int,
-    first: Value,
-    last: Value,
-) -> None:
-    """Write the code of the tasks first <= t < last of the gradient of the weights.
-
-    Args:
-        image, gradient: addresses (before their offsets); the strides `b` of rows and pixels are those of the gradient.
-        result: address of (piece, tap, input channel, channel), without gaps.
-        pieces: each sums over as many rows of pixels, the last one over what is left.
-    """
-    code = _Writer(f, spec, target)
-    everything = list(product(*[range(axis.size) for axis in spec.taps], range(spec.inputs)))
-    cuts = gradient_blocks(spec, target)
-    size = -(-len(everything) // cuts)
-    height = -(-spec.row_count // pieces)
-
-    def task(number: Value, _: list[Value]) -> None:
-        block, number = f.modulo(number, code.blocks), f.divide(number, code.blocks)
-        cut, piece = f.modulo(number, cuts), f.divide(number, cuts)
-        begin = f.minimum(f.mul(piece, height), spec.row_count)
-        end = f.minimum(f.add(begin, height), spec.row_count)
-        x = f.element(image, spec.dtype, f.add(code.image_channel(block), spec.a_offset))
-        g = f.element(gradient, spec.dtype, f.add(code.channel(block), spec.b_offset))
-        to = f.element(result, spec.dtype, f.add(f.mul(piece, len(everything) * spec.channels), code.channel(block)))
-        for c in range(cuts):
-            chosen = everything[c * size : (c + 1) * size]
-
-            def write(partial: bool, c: int = c, chosen: list[tuple[int, ...]] = chosen) -> None:
-                at = f.element(to, spec.dtype, c * size * spec.channels)
-                _gradient_sums(code, chosen, x, g, at, begin, end, partial)
-
-            with f.only_if(f.compare("eq", cut, c)):
-                code.each_block(block, write)
-
-    f.loop(first, last, 1, task)
-
-
-def _gradient_sums(
-    code: _Writer, chosen: list[tuple[int, ...]], x: Value, g: Value, to: Value, begin: Value, end: Value, partial: bool
-) -> None:
-    """Some taps of one vector of channels, summed over the pixels of some rows."""
-    f, spec = code.f, code.spec
-    mask = code.mask(partial)
-
-    def pixel(at_x: Value, at_g: Value, sums: list[Value]) -> list[Value]:
-        factor = code.load(at_g, mask)
-        images: dict[int, Value] = {}
-        out = []
-        for (*tap, number), total in zip(chosen, sums, strict=True):
-            offset = sum(t * axis.a for t, axis in zip(tap, spec.taps, strict=True))
-            if offset not in images:
-                images[offset] = code.image(f.element(at_x, spec.dtype, offset), partial)
-            out.append(code.multiply_add(code.spread(images[offset], number), factor, total))
-        return out
-
-    def row(number: Value, sums: list[Value]) -> list[Value]:
-        at_x, at_g = x, g
-        for place, axis in zip(code.places(number, spec.rows), spec.rows, strict=True):
-            at_x = f.element(at_x, spec.dtype, f.mul(place, axis.a))
-            at_g = f.element(at_g, spec.dtype, f.mul(place, axis.b))
-
-        def step(i: Value, values: list[Value]) -> list[Value]:
-            own = f.element(at_x, spec.dtype, f.mul(i, spec.pixels.a))
-            return pixel(own, f.element(at_g, spec.dtype, f.mul(i, spec.pixels.b)), values)
-
-        return f.loop(0, spec.pixels.size, 1, step, sums)
-
-    sums = f.loop(begin, end, 1, row, [f.constant(code.type, 0)] * len(chosen))
-    for i, total in enumerate(sums):
-        pointer = f.element(to, spec.dtype, i * spec.channels)
-        if mask is None:
-            f.store(total, pointer)
-        else:
-            f.masked_store(total, pointer, mask)

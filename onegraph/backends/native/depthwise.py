@@ -33,6 +33,7 @@ from onegraph.backends.native.launch import Launch
 from onegraph.ir.dtype import float32, float64
 from onegraph.ir.node import Attributes, Node
 from onegraph.kernels import depthwise as kernel_code
+from onegraph.kernels import depthwise_gradient as gradient_code
 from onegraph.kernels.contraction_spec import Axis
 from onegraph.kernels.depthwise import Windows
 from onegraph.kernels.kernel import Kernel
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
 WIDE = 8
 """Channels of the result in a group from which on a contraction is faster."""
-PIECE_PIXELS, MOST_PIECES = 4096, 64
+PIECE_PIXELS, MOST_PIECES = 96, 32
 """Pixels that a piece of a weight gradient sums over, and how many pieces there are at most."""
 
 
@@ -331,10 +332,10 @@ def _emit_gradient(lowering: Lowering, node: Node, s: Sum) -> None:
     buffers, first, last, _, _ = f.arguments
     pieces, target = shape_of(node)[0], lowering.target
     image, gradient, result = (f.load("ptr", f.element(buffers, "ptr", i)) for i in range(3))
-    kernel_code.emit_gradient(f, spec, target, image, gradient, result, pieces, first, last)
+    gradient_code.emit_gradient(f, spec, target, image, gradient, result, pieces, first, last)
     f.ret()
     elements = spec.row_count * spec.pixels.size * spec.channels
-    tasks = kernel_code.gradient_tasks(spec, target, pieces)
+    tasks = gradient_code.gradient_tasks(spec, target, pieces)
     about = f"{pieces} pieces of {spec.row_count}x{spec.pixels.size} pixels, {_describe(spec)}"
     moved = 2 * node.dtype.itemsize * elements
     kernel = Kernel(node.op, str(module), tasks, 0, 2 * elements * spec.steps, moved, about)
