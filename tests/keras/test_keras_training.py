@@ -107,7 +107,7 @@ def test_a_step_is_one_plan_for_each_batch_shape(monkeypatch: pytest.MonkeyPatch
     assert step.traces == 2  # batches of 8, and the last one of 4
     runs = []
     run = Plan.run
-    monkeypatch.setattr(Plan, "run", lambda plan, inputs: runs.append(plan) or run(plan, inputs))
+    monkeypatch.setattr(Plan, "run", lambda plan, *given: runs.append(plan) or run(plan, *given))
     model.fit(x, y, batch_size=8, epochs=2, verbose=0)
     assert step.traces == 2
     assert len(runs) == 6 and len(set(map(id, runs))) == 2
