@@ -1,7 +1,8 @@
 """Writing LLVM IR as text: values, one function at a time, loops that carry values, vectors, memory.
 
 Text is several times faster to make than objects that are printed afterwards. Integer arithmetic on known numbers is
-done here, so that address expressions come out small. Read next: `vector_math.py`, `loops.py`, `contraction.py`.
+done here, so that address expressions come out small. Read next: `llvm_types.py`, `vector_math.py`, `nest_code.py`,
+`contraction.py`.
 
 >>> module = Module()
 >>> f = module.function("sum", [("ptr", "x"), ("i64", "n")], "float")
@@ -17,71 +18,23 @@ True
 from __future__ import annotations
 
 import contextlib
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
-_BITS = {"i1": 1, "i2": 2, "i4": 4, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "half": 16, "bfloat": 16, "float": 32, "double": 64}
+from onegraph.kernels.llvm_types import (
+    Number,
+    Value,
+    bits_of,
+    bits_or_pointer,
+    element_type,
+    float_text,
+    lanes_of,
+    mangle,
+    vector_type,
+    wrapped,
+)  # fmt: skip
 
-
-class Value:
-    """An operand: its type and its text, and its number where it is a known integer."""
-
-    __slots__ = ("number", "text", "type")
-
-    def __init__(self, type_: str, text: str, number: int | None = None) -> None:
-        self.type = type_
-        self.text = text
-        self.number = number
-
-    def __repr__(self) -> str:
-        return f"{self.type} {self.text}"
-
-
-Number: TypeAlias = "Value | int"
-
-
-def vector_type(element: str, lanes: int) -> str:
-    """The type of `lanes` elements; one lane is the element itself.
-
-    >>> vector_type("float", 16), vector_type("float", 1)
-    ('<16 x float>', 'float')
-    """
-    return element if lanes == 1 else f"<{lanes} x {element}>"
-
-
-def element_type(type_: str) -> str:
-    """The type of one element of a vector (or of a scalar).
-
-    >>> element_type("<16 x float>")
-    'float'
-    """
-    return type_[type_.index(" x ") + 3 : -1] if type_[0] == "<" else type_
-
-
-def lanes_of(type_: str) -> int:
-    """How many elements a type has."""
-    return int(type_[1 : type_.index(" x ")]) if type_[0] == "<" else 1
-
-
-def bits_of(type_: str) -> int:
-    """Bits of one element."""
-    return _BITS[element_type(type_)]
-
-
-def _wrap(type_: str, number: int) -> int:
-    bits = _BITS[type_]
-    number &= (1 << bits) - 1
-    return number - (1 << bits) if bits > 1 and number >> (bits - 1) else number
-
-
-def float_text(type_: str, number: float) -> str:
-    """A floating-point constant, exactly."""
-    if type_ == "half":
-        return "0xH" + struct.pack(">e", number).hex().upper()
-    if type_ == "float":
-        number = struct.unpack("f", struct.pack("f", number))[0] if abs(number) < 3.5e38 else number
-    return "0x" + struct.pack(">d", number).hex().upper()
+__all__ = ["Function", "Module", "Number", "Value", "bits_of", "element_type", "lanes_of", "mangle", "vector_type"]
 
 
 class Module:
@@ -173,8 +126,8 @@ class Function:
         """A number of a scalar or vector type (in every lane)."""
         element = element_type(type_)
         if element[0] == "i":
-            number = _wrap(element, int(number))
-            text = ("true" if number else "false") if element == "i1" else str(number)
+            number = wrapped(element, int(number))
+            text = str(number) if element != "i1" else "true" if number else "false"
         else:
             text = float_text(element, float(number))
         lanes = lanes_of(type_)
@@ -369,7 +322,9 @@ class Function:
 
     def load(self, type_: str, pointer: Value, align: int | None = None) -> Value:
         """The value at an address; the alignment is that of one element unless told."""
-        return self.emit(type_, f"load {type_}, ptr {pointer.text}, align {align or max(1, bits_or_pointer(type_) // 8)}")
+        return self.emit(
+            type_, f"load {type_}, ptr {pointer.text}, align {align or max(1, bits_or_pointer(type_) // 8)}"
+        )
 
     def store(self, value: Value, pointer: Value, align: int | None = None) -> None:
         """Put a value at an address."""
@@ -481,9 +436,7 @@ class Function:
         """Go to one of two blocks."""
         self.line(f"br i1 {condition.text}, label %{then}, label %{otherwise}")
 
-    def loop(
-        self, start: Number, stop: Number, step: Number, body: Body, carried: Sequence[Value] = ()
-    ) -> list[Value]:
+    def loop(self, start: Number, stop: Number, step: Number, body: Body, carried: Sequence[Value] = ()) -> list[Value]:
         """for i in range(start, stop, step): carried = body(i, carried). Gives the carried values at the end."""
         first, last = self.as_value(start), self.as_value(stop)
         if first.number is not None and last.number is not None:
@@ -555,21 +508,3 @@ class Function:
     def ret(self, value: Value | None = None) -> None:
         """Return."""
         self.line("ret void" if value is None else f"ret {value.type} {value.text}")
-
-
-def bits_or_pointer(type_: str) -> int:
-    """Bits of one element, where pointers count too."""
-    element = element_type(type_)
-    return 64 if element == "ptr" else _BITS[element]
-
-
-def mangle(type_: str) -> str:
-    """A type as it appears in the names of intrinsics.
-
-    >>> mangle("<16 x float>"), mangle("i32")
-    ('v16f32', 'i32')
-    """
-    short = {"float": "f32", "double": "f64", "half": "f16", "bfloat": "bf16", "ptr": "p0"}
-    element = element_type(type_)
-    name = short.get(element, element)
-    return name if type_[0] != "<" else f"v{lanes_of(type_)}{name}"
