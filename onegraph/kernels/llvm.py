@@ -1,7 +1,6 @@
 """Writing LLVM IR as text: values, one function at a time, loops that carry values, vectors, memory.
 
-Text is several times faster to make than objects that are printed afterwards. Integer arithmetic on known numbers is
-done here, so that address expressions come out small. Read next: `llvm_types.py`, `vector_math.py`, `nest_code.py`,
+Text is faster to make than objects that are printed afterwards; integer arithmetic on known numbers is done here. Read next: `llvm_types.py`, `vector_math.py`, `nest_code.py`,
 `contraction.py`.
 
 >>> module = Module()
@@ -97,8 +96,6 @@ class Function:
         self.block = "entry"
         self._count = 0
 
-    # ---------------------------------------------------------------- text
-
     def __str__(self) -> str:
         arguments = ", ".join(f"{a.type} {n}{a.text}" for a, n in zip(self.arguments, self.attributes, strict=True))
         kind = "define private" if self.private else "define"
@@ -119,8 +116,6 @@ class Function:
     def line(self, text: str) -> None:
         """An instruction without a result."""
         self.lines.append("  " + text)
-
-    # ----------------------------------------------------------- constants
 
     def constant(self, type_: str, number: int | float) -> Value:
         """A number of a scalar or vector type (in every lane)."""
@@ -305,11 +300,6 @@ class Function:
     def lane_numbers(self, lanes: int, element: str = "i64") -> Value:
         """<0, 1, 2, ...>."""
         return self.vector_constant(element, list(range(lanes)))
-
-    def first_lanes(self, count: Value, lanes: int) -> Value:
-        """A mask that is true in the first `count` (i64) lanes."""
-        wide = self.splat(self.convert("trunc", count, "i32"), lanes)
-        return self.compare("ult", self.lane_numbers(lanes, "i32"), wide)
 
     # --------------------------------------------------------------- memory
 

@@ -16,7 +16,7 @@ from onegraph.kernels.nest import Statement
 from onegraph.kernels.scalar import Scalar
 
 if TYPE_CHECKING:
-    from onegraph.kernels.nest_code import NestCode
+    from onegraph.kernels.nest_values import NestValues
 
 _COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 _EXPONENT = 23
@@ -25,7 +25,7 @@ _NUMERATOR, _INVERSE = (-100, 100), (-20, 20)
 """Exponents for which nothing in the corrected quotient overflows or loses digits."""
 
 
-def shortcut(code: NestCode, s: Statement, copy: int) -> Scalar | None:
+def shortcut(code: NestValues, s: Statement, copy: int) -> Scalar | None:
     """The value of a statement in every lane, if there is a faster way to compute it; otherwise None."""
     op = s.data[0]
     if op == "div":
@@ -86,7 +86,7 @@ def divided(f: Function, a: Value, b: Value, lanes: int) -> Value:
 # -------------------------------------------------------------------------------------------------- comparisons
 
 
-def _compared(code: NestCode, op: str, s: Statement, copy: int) -> Scalar | None:
+def _compared(code: NestValues, op: str, s: Statement, copy: int) -> Scalar | None:
     """A comparison of int64 positions in 32 bits. A number that all lanes share is first brought next to their range."""
     statements = [code.nest.statements[a] for a in s.arguments]
     along = [code.is_vector(a) for a in s.arguments]
