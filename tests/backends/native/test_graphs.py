@@ -178,7 +178,7 @@ def narrow_products():
 
 
 def test_a_kernel_that_does_not_compile_is_named():
-    with pytest.raises(CompileError, match="kernel bad: .*LLVM"):
+    with pytest.raises(CompileError, match=r"kernel bad: .*LLVM"):
         build([Kernel("bad", "define void @KERNEL(ptr %b) {\n  nonsense\n}\n", tasks=1)])
 
 
