@@ -1,7 +1,7 @@
 """Writing LLVM IR as text: values, one function at a time, loops that carry values, vectors, memory.
 
-Text is faster to make than objects that are printed afterwards; integer arithmetic on known numbers is done here. Read next: `llvm_types.py`, `vector_math.py`, `nest_code.py`,
-`contraction.py`.
+Text is faster to make than objects that are printed afterwards; integer arithmetic on known numbers is done here.
+Read next: `llvm_types.py`, `vector_math.py`, `nest_code.py`, `contraction.py`.
 
 >>> module = Module()
 >>> f = module.function("sum", [("ptr", "x"), ("i64", "n")], "float")
