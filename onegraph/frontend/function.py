@@ -3,10 +3,7 @@
 While a function is traced, tensors stand for values that do not exist yet. Tensors from outside that it uses are
 captured: the plan reads their present value each time it runs. Tensors from outside that it writes (parameters,
 optimizer state, running statistics, gradients) become outputs of the plan and are written back.
-
-    traced = step.trace(x, y)     # Traced: the graph as Python recorded it
-    lowered = traced.lower()      # Lowered: after the compiler's passes
-    print(lowered.text())
+`step.trace(x, y)` is the graph as Python recorded it, `step.lower(x, y)` the graph after the compiler's passes.
 """
 
 from __future__ import annotations
