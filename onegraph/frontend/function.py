@@ -487,8 +487,7 @@ class _JitModule:
 
     def trace(self, *args: Any, **kwargs: Any) -> Traced:
         """The graph for these arguments, without running it."""
-        found: Traced = self._function.trace(*args, **kwargs)
-        return found
+        return self._function.trace(*args, **kwargs)  # type: ignore[no-any-return]
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The graph for these arguments after the compiler's passes."""
