@@ -19,6 +19,10 @@ _TASK_SECONDS = 5e-6
 where each run of tasks packs B first."""
 _STREAM_TILES = 32
 """Register blocks of rows up to which weights are taken to come from memory."""
+_WHOLE_DEPTH = 2560
+"""Depth up to which a contraction is not cut into blocks."""
+_SHARED_WORK = 1 << 20
+"""Multiply-adds from which on register blocks are chosen so that two threads get as much."""
 _PANEL_ROWS = 256
 """Rows up to which threads divide the panels of B rather than the rows, where B is packed in the tasks."""
 _PACKED_ROWS = 32
@@ -158,13 +162,19 @@ def _few_rows(spec: Contraction) -> bool:
 
 def _imbalance(spec: Contraction, target: Target, axis: int, tile: int) -> float:
     """How much longer two threads need than half of the time, where so few register blocks of rows are divided."""
-    bytes_ = spec.columns * max(1, depth_size(spec)) * _BITS[spec.dtype] // 8
-    if spec.b_panel is not None or bytes_ > target.l2_bytes // 2:  # panels are divided, too
-        return 1.0
+    depth = max(1, depth_size(spec))
+    held = spec.columns * min(depth, _WHOLE_DEPTH) * _BITS[spec.dtype] // 8
     size = spec.rows[axis].size
     others = math.prod(a.size for a in (*spec.batch, *spec.rows[:axis]))
-    count = others * _up(size, tile)
-    return 1.0 if count <= 1 or count > 32 or others > 1 else _up(count, 2) * tile * 2 / size
+    along = _up(size, tile)
+    work = others * size * inner_rows(spec, axis) * spec.columns * depth
+    if spec.b_panel is not None or held > target.l2_bytes // 2:  # panels are divided, too
+        return 1.0
+    if others * along > 32 or work < _SHARED_WORK:
+        return 1.0
+    half = _up(others * along, 2)
+    first = half // along * size + min(half % along * tile, size)
+    return 2.0 * max(first, others * size - first) / (others * size)
 
 
 def _cycles(spec: Contraction, target: Target, vectors: int, axis: int, tile: int) -> float:
@@ -216,7 +226,7 @@ def _complete(spec: Contraction, target: Target, block: _Block) -> Tiling:
     masks = target.vector_bits >= 512
     strided = abs(depth[-1].a) > 1
     flat = _few_rows(spec) and spec.b_column == 1
-    level, steps = _depth_block(spec, *((16, 0) if flat else (256, 512) if strided else (512, 2560)))
+    level, steps = _depth_block(spec, *((16, 0) if flat else (256, 512) if strided else (512, _WHOLE_DEPTH)))
     blocked = steps * math.prod(a.size for a in depth[level + 1 :])
     ragged = spec.columns % width != 0 and not masks and not spec.b_padded
     pack_b = ragged or (spec.b_panel is None and (spec.b_column != 1 or _worth_packing(spec, rows / max(1, height), blocked)))
