@@ -17,7 +17,7 @@ import pytest
 # One folder of compiled kernels for all runs and all workers of the tests, and not the user's own.
 os.environ.setdefault("ONEGRAPH_CACHE_FOLDER", str(Path(tempfile.gettempdir()) / f"onegraph-tests-{getpass.getuser()}"))
 
-import onegraph.ops  # noqa: E402, F401  (pytest would otherwise load the first family it collects twice, and its ops collide)
+import onegraph.ops  # noqa: F401  (pytest would otherwise load the first family it collects twice, and its ops collide)
 
 _FENCE = re.compile(r"^[ >]*(```|~~~).*$", re.MULTILINE)
 

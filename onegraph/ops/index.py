@@ -210,7 +210,7 @@ class Index:
 
     def key(self, names: dict[Var, Any]) -> Any:
         """A form in which variables are told apart by these names alone."""
-        parts = []
+        parts: list[Any] = []
         for atom, factor in self.terms.items():
             if isinstance(atom, Var):
                 parts.append((names.get(atom, atom), factor))

@@ -15,7 +15,7 @@ from onegraph.ir.dim import Dim, Size
 from onegraph.ir.dtype import DType, as_dtype, scalar_dtype
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.cast import cast
-from onegraph.ops.index import Condition, Index, Moved, Position, Read, ZERO, from_linear, known, linear, shape_of
+from onegraph.ops.index import ZERO, Condition, Index, Moved, Position, Read, from_linear, known, linear, shape_of
 from onegraph.ops.leaf import constant
 from onegraph.ops.record import OPS, Array, Kind, Op, Sample, real, register
 from onegraph.ops.shapes import check_same_dtype, normalize_dim, numel, same_size, show
@@ -303,6 +303,7 @@ SLICE: Op = register(
         ],
     )
 )
+
 
 def _flip_reads(n: Node, at: Position) -> list[Read]:
     dims, shape = n.attributes["dims"], shape_of(n)

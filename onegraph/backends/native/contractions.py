@@ -98,16 +98,17 @@ class Contractions:
                 continue
             if node.op == "matmul":
                 self.matmul(node)
-            elif node.op in ("conv", "conv_input_gradient", "conv_weight_gradient"):
-                if not prepare_narrow(self, node):
-                    prepare_convolution(self, node)
+            elif node.op.startswith("conv") and not prepare_narrow(self, node):
+                prepare_convolution(self, node)
 
     def add(self, node: Node, products: Sequence[Product]) -> None:
         """A node is computed by these products, side by side."""
         operands = dict.fromkeys(o.node for p in products for o in (p.a, p.b))
         self.prepared.whole[node] = tuple(operands)
         self.prepared.fusible.add(node)
-        self.prepared.special[node] = lambda lowering, group, stored: emit_products(lowering, group, stored, node, products)
+        self.prepared.special[node] = lambda lowering, group, stored: emit_products(
+            lowering, group, stored, node, products
+        )
 
     def matmul(self, node: Node) -> None:
         """Operands that are views of values in memory are read where they are."""
@@ -127,7 +128,14 @@ class Contractions:
         if swapped:
             left, right, m, n = right, left, n, m
         product = Product(left, right, list(batch), [m], n, [k], result)
-        if self.constants and node.dtype is not bfloat16 and not batch and not swapped and n.size >= 16 and self.is_constant(b):
+        if (
+            self.constants
+            and node.dtype is not bfloat16
+            and not batch
+            and not swapped
+            and n.size >= 16
+            and self.is_constant(b)
+        ):
             self.pack_matrix(product, b)
         self.add(node, [product])
 
@@ -163,10 +171,13 @@ class Contractions:
             plain = tuple(range(len(at)))
             if all(_affine(p) for p in at):
                 best = Operand(base, at)
-            elif self.arrangement.order.get(base, plain) == plain and base not in self.arrangement.halo:
-                if _affine(linear(at, shape_of(base))):  # evenly spaced as long as the value is in row-major order
-                    self.arrangement.order[base] = plain
-                    best = Operand(base, at)
+            elif (
+                self.arrangement.order.get(base, plain) == plain
+                and base not in self.arrangement.halo
+                and _affine(linear(at, shape_of(base)))
+            ):  # evenly spaced as long as the value is in row-major order
+                self.arrangement.order[base] = plain
+                best = Operand(base, at)
         return best
 
     def panels(self, product: Product, matrix: Node, spec: Contraction) -> None:
@@ -195,9 +206,7 @@ def _affine(index: Index) -> bool:
 # ------------------------------------------------------------------------------------------------- emission
 
 
-def emit_products(
-    lowering: Lowering, group: Group, stored: set[Node], node: Node, products: Sequence[Product]
-) -> None:
+def emit_products(lowering: Lowering, group: Group, stored: set[Node], node: Node, products: Sequence[Product]) -> None:
     """Kernels for a node and the elementwise work that follows it: one for each product."""
     if prod(shape_of(node)) == 0:
         return
