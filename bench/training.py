@@ -17,6 +17,7 @@ from bench.work import Work, find_work
 
 N, D, H = 64, 1000, 100  # the two-layer network: batch, inputs and outputs, hidden
 STEPS_COMPARED = 3
+STEPS_IN_HALF = 10  # fewer lower the loss by less than bfloat16 rounds it
 NORM = 0.3  # the mean weight of normalizations, see `first_arrays`
 
 
@@ -103,6 +104,15 @@ def same_losses(ours: Contestant, theirs: Contestant, tolerance: float = 1e-4) -
     return "; ".join(notes)
 
 
+def same_descent(ours: Contestant, theirs: Contestant, tolerance: float) -> str:
+    """Compare the losses of several steps in half precision, and how far they fall in all."""
+    losses = [(float(ours()), float(theirs())) for _ in range(STEPS_IN_HALF)]  # type: ignore[arg-type]
+    for number, loss in enumerate(losses, 1):
+        check(f"losses of step {number}", *loss, tolerance)
+    fall = [first - last for first, last in zip(losses[0], losses[-1], strict=True)]
+    return check(f"falls of the loss to step {STEPS_IN_HALF}", *fall, 25 * tolerance)
+
+
 def training(name: str, number: int, quick: bool, jit: bool = True) -> Contest:
     """The contest of a model's training step."""
     work = find_work(name, number, quick)
@@ -134,7 +144,7 @@ def half_training(name: str, number: int, quick: bool) -> Contest:
     return Contest(
         ours=lambda: our_step(work, half=True),
         theirs=theirs,
-        agree=lambda: same_losses(our_step(work, half=True), their_step(work, half=True), 0.01),
+        agree=lambda: same_descent(our_step(work, half=True), their_step(work, half=True), 0.01),
         missing="" if hasattr(og, "autocast") else "onegraph.autocast is not there",
     )
 
