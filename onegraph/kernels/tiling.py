@@ -229,7 +229,7 @@ def _complete(spec: Contraction, target: Target, block: _Block) -> Tiling:
     level, steps = _depth_block(spec, *((16, 0) if flat else (256, 512) if strided else (512, _WHOLE_DEPTH)))
     blocked = steps * math.prod(a.size for a in depth[level + 1 :])
     ragged = spec.columns % width != 0 and not masks and not spec.b_padded
-    pack_b = ragged or (spec.b_panel is None and (spec.b_column != 1 or _worth_packing(spec, rows / max(1, height), blocked)))
+    pack_b = ragged or (spec.b_panel is None and (spec.b_column != 1 or _worth_packing(spec, rows // (height or 1), blocked)))
     all_panels = max(1, _up(spec.columns, width))
     room = target.l2_bytes // 2 // max(1, blocked * width * size)
     if _few_rows(spec):  # slices of columns are the tasks; a packed one should stay in L2
@@ -256,7 +256,7 @@ def _complete(spec: Contraction, target: Target, block: _Block) -> Tiling:
     return _tasks(spec, target, made, blocked)
 
 
-def _worth_packing(spec: Contraction, times: float, blocked: int) -> bool:
+def _worth_packing(spec: Contraction, times: int, blocked: int) -> bool:
     """Whether a copy of B pays that is read so many times, where B could be read in place.
 
     Its rows lie far apart, so that they share few places in L1, or vectors of it begin within cache lines.

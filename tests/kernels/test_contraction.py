@@ -419,7 +419,9 @@ def test_narrow_last_panel_of_packed_weights() -> None:
     check(spec, [how, replace(how, stream=False), replace(how, tile=3, panels=2)])
 
 
-@pytest.mark.parametrize("spec", [matmul(64, 100, 1000), matmul(64, 1000, 100), matmul(1000, 100, 64, transpose_a=True)])
+@pytest.mark.parametrize(
+    "spec", [matmul(64, 100, 1000), matmul(64, 1000, 100), matmul(1000, 100, 64, transpose_a=True)]
+)
 def test_halves_of_the_tasks_are_equal(spec: Contraction) -> None:
     how = tiling(spec, host())
     count = tasks(spec, how)

@@ -7,7 +7,7 @@ Those with few channels in a group multiply no matrices worth the name: `depthwi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd, prod
 
 from onegraph.backends.native import winograd
@@ -18,6 +18,7 @@ from onegraph.ir.dtype import bfloat16
 from onegraph.ir.node import Node
 from onegraph.kernels.contraction import Axis, Contraction
 from onegraph.ops.index import Index, Var, shape_of
+from onegraph.ops.leaf import constant
 from onegraph.ops.record import OPS
 
 
@@ -94,21 +95,55 @@ def _forward(c: Contractions, node: Node, g: Geometry) -> None:
     group, image, channel, column = Var("g", g.groups), Var("n", out[0]), Var("c", inside), Var("o", outside)
     places = [Var(f"y{i}", n) for i, n in enumerate(out[2:])]
     taps = [Var(f"k{i}", n) for i, n in enumerate(kernel)]
+    beside = _pixels_beside(c, node, g, kernel[-1], outside)
+    matrix = _weights(w, g.groups, swap=False)
+    if beside > 1:
+        places[-1], taps[-1] = Var("x", out[-1] // beside), Var("k", kernel[-1] + beside - 1)
+        column = Var("o", outside * beside)
+        matrix = _shifted(matrix, beside, upward=True)
+    steps = (*g.stride[:-1], g.stride[-1] * beside)
     space = [
         Index.of(p) * s + Index.of(t) * d - low
-        for p, t, s, d, (low, _) in zip(places, taps, g.stride, g.dilation, g.padding, strict=True)
+        for p, t, s, d, (low, _) in zip(places, taps, steps, g.dilation, g.padding, strict=True)
     ]
     a = Operand(x, (Index.of(image), Index.of(group) * inside + Index.of(channel), *space))
     depth = [*taps, channel]
-    result = (Index.of(image), Index.of(group) * outside + Index.of(column), *map(Index.of, places))
+    at = [*map(Index.of, places[:-1]), Index.of(places[-1]) * beside + Index.of(column) // outside]
+    result = (Index.of(image), Index.of(group) * outside + Index.of(column) % outside, *at)
     product = Product(a, a, [group], [image, *places], column, depth, result)
     if node.dtype is bfloat16:
         w = image_in_memory(c, w, [(0, 0)] * g.rank)
         product.b = Operand(w, (Index.of(group) * outside + Index.of(column), Index.of(channel), *map(Index.of, taps)))
     else:
-        _pack(c, product, _weights(w, g.groups, swap=False), group, depth)
+        _pack(c, product, matrix, group, depth)
     c.arrangement.order[node] = channels_last(len(out))
     c.add(node, [product])
+
+
+def _pixels_beside(c: Contractions, node: Node, g: Geometry, kernel: int, columns: int) -> int:
+    """How many pixels of a row are computed as one vector, where one alone has too few channels for it.
+
+    Each has its channels, and its weights among zeros: so `beside` pixels need kernel + beside - 1 taps of a row.
+    """
+    if not g.is_plain or node.dtype is bfloat16 or kernel < 2:
+        return 1
+    lanes, width = c.target.lanes(8 * node.dtype.itemsize), shape_of(node)[-1]
+    choices = [n for n in range(1, lanes // columns + 1) if width % n == 0]
+    return max(choices, key=lambda n: (n * kernel / (kernel + n - 1), -n), default=1)
+
+
+def _shifted(matrix: Node, beside: int, *, upward: bool) -> Node:
+    """Weights (group, y, x, in, out) for pixels beside each other: (group, y, x + beside - 1, in, pixel and out).
+
+    Args:
+        upward: the first pixel has the first taps; else the last pixel has them.
+    """
+    parts = []
+    for pixel in range(beside):
+        before = pixel if upward else beside - 1 - pixel
+        padding = ((0, 0, 0), (0, 0, 0), (before, beside - 1 - before, 0), (0, 0, 0), (0, 0, 0))
+        parts.append(OPS["pad"](matrix, constant(0, matrix.dtype), padding=padding))
+    return OPS["concat"](*parts, dim=4)
 
 
 def _taps_first(w: Node, dims: tuple[int, ...]) -> Node:
@@ -153,21 +188,32 @@ def _input_gradient(c: Contractions, node: Node, g: Geometry) -> None:
     phases = phases_by_dim(node, g)
     dy = image_in_memory(c, dy, [phase_halo(p, count) for p, count in zip(phases, counts, strict=True)])
     matrix = _weights(w, g.groups, swap=True)
+    beside = _pixels_beside(c, node, g, kernel[-1], inside)
+    if beside > 1:
+        matrix, kernel = _shifted(matrix, beside, upward=False), (*kernel[:-1], kernel[-1] + beside - 1)
     products: list[Product] = []
     packed: Product | None = None
     combinations: list[list[Phase]] = [[]]
     for per_dim in phases:
         combinations = [[*before, p] for before in combinations for p in per_dim]
     for chosen in combinations:
-        group, image, channel, column = Var("g", g.groups), Var("n", out[0]), Var("o", outside), Var("c", inside)
+        if beside > 1:
+            row = chosen[-1]
+            wide = replace(row, steps=row.steps // beside, taps=row.taps + beside - 1, start=row.start + beside - 1)
+            chosen = [*chosen[:-1], wide]
+        group, image, channel = Var("g", g.groups), Var("n", out[0]), Var("o", outside)
+        column = Var("c", inside * beside)
         places = [Var(f"q{i}", p.steps) for i, p in enumerate(chosen)]
         taps = [Var(f"k{i}", p.taps) for i, p in enumerate(chosen)]
+        forward = [*(1 for _ in places[:-1]), beside]
         space = [
-            Index.of(q) + p.start - Index.of(t) * p.back for q, t, p in zip(places, taps, chosen, strict=True)
+            Index.of(q) * n + p.start - Index.of(t) * p.back
+            for q, n, t, p in zip(places, forward, taps, chosen, strict=True)
         ]
         a = Operand(dy, (Index.of(image), Index.of(group) * outside + Index.of(channel), *space))
-        into = [Index.of(q) * s + p.phase for q, s, p in zip(places, g.stride, chosen, strict=True)]
-        result = (Index.of(image), Index.of(group) * inside + Index.of(column), *into)
+        into = [Index.of(q) * s * n + p.phase for q, s, n, p in zip(places, g.stride, forward, chosen, strict=True)]
+        into[-1] = into[-1] + Index.of(column) // inside
+        result = (Index.of(image), Index.of(group) * inside + Index.of(column) % inside, *into)
         product = Product(a, a, [group], [image, *places], column, [*taps, channel], result)
         if prod(kernel) == 1 and g.groups == 1 and node.dtype is not bfloat16:  # the weights are a matrix that lies as it is needed
             product.b = Operand(w, (Index.of(channel), Index.of(column), *[Index.of(0)] * g.rank))
