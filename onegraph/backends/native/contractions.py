@@ -420,7 +420,7 @@ def _write_contraction(
     f.ret()
     work = prod(a.size for a in (*spec.batch, *spec.rows, *spec.depth)) * spec.columns
     moved = sum(node.dtype.itemsize * prod(v.size for v in s.variables) for s in nest.statements if s.kind == "load")
-    moved += 4 * prod(a.size for a in spec.rows) * spec.columns
+    moved += node.dtype.itemsize * prod(a.size for a in spec.rows) * spec.columns
     tasks = kernel_code.tasks(spec, made)
     used = kernel_code.scratch_bytes(spec, made, rolled=rolled)
     text = str(module)
