@@ -32,7 +32,7 @@ class Statement:
         apply: (op, attributes); arguments are the inputs
         choose: conditions; the first argument where they hold, else the second
         reduced: (op); the first argument reduced over the inner loops of its phase
-        gather: (buffer, strides, sizes, offset): element at offset + sum of strides * arguments, which are checked
+        gather: (buffer, strides and sizes, offset, conditions): element at offset + sum of strides * arguments, which are checked
         random: (buffer with the key, Index of the element)
         given: something that the caller of the code generator supplies (the sum of a micro-kernel)
     """
@@ -129,10 +129,19 @@ class Nest:
             used |= condition.index.variables()
         return self.add(Statement("choose", self.statements[yes].dtype, (yes, no), conditions, frozenset(used)))
 
-    def gather(self, buffer: int, steps: Sequence[tuple[int, int]], offset: Index, indices: Sequence[int]) -> int:
+    def gather(
+        self,
+        buffer: int,
+        steps: Sequence[tuple[int, int]],
+        offset: Index,
+        indices: Sequence[int],
+        conditions: tuple[Condition, ...] = (),
+    ) -> int:
         """An element whose place depends on values: offset + sum of stride * index, each index in [0, size)."""
         used = self._of(indices) | offset.variables()
-        data = (buffer, tuple(steps), offset)
+        for condition in conditions:
+            used |= condition.index.variables()
+        data = (buffer, tuple(steps), offset, conditions)
         return self.add(Statement("gather", self.buffers[buffer], tuple(indices), data, frozenset(used)))
 
     def random(self, buffer: int, index: Index) -> int:
@@ -188,7 +197,7 @@ class Nest:
             if s.kind == "choose":
                 return held(s.data)
             if s.kind == "gather":
-                return s.data[0], s.data[1], plain(s.data[2])
+                return s.data[0], s.data[1], plain(s.data[2]), held(s.data[3])
             if s.kind == "random":
                 return s.data[0], plain(s.data[1])
             return s.data
@@ -225,6 +234,7 @@ class Nest:
                 found.extend(c.index for c in s.data)
             elif s.kind == "gather":
                 found.append(s.data[2])
+                found.extend(c.index for c in s.data[3])
             elif s.kind == "random":
                 found.append(s.data[1])
         return found
@@ -247,7 +257,7 @@ class Nest:
                 elif s.kind == "choose":
                     data = conditions(data)
                 elif s.kind == "gather":
-                    data = (data[0], data[1], data[2].substitute(values))
+                    data = (data[0], data[1], data[2].substitute(values), conditions(data[3]))
                 elif s.kind == "random":
                     data = (data[0], data[1].substitute(values))
                 used = set(s.variables - replaced)

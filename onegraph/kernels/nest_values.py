@@ -245,7 +245,7 @@ class NestValues:
 
     def _gather(self, s: Statement, copy: int, wide: bool) -> Scalar:
         f = self.f
-        buffer, steps, offset = s.data
+        buffer, steps, offset, conditions = s.data
         element = memory_type(s.dtype)
         lanes = self.lanes if wide else 1
         type_ = vector_type("i64", lanes)
@@ -262,6 +262,8 @@ class NestValues:
             place = f.add(place, f.mul(index, f.constant(type_, stride)))
         assert good is not None
         self._report(f.integer("xor", good, f.constant(good.type, 1)), BAD_INDEX)
+        if conditions:  # elsewhere the offset is anywhere
+            good = f.integer("and", good, self.condition(conditions, copy, wide))
         if not wide:
             pointer = f.element(self.pointers[buffer], element, place)
             pointer = f.select(good, pointer, self._zero_memory())

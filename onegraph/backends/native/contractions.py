@@ -326,7 +326,8 @@ def _contraction(
         tuple(batch),
         a.constant,
         b.constant,
-        dtype=_ELEMENTS[node.dtype] if all(axis.size for axis in depth) else "float",  # zeros need no tiles
+        # Zeros need no tiles.
+        dtype=_ELEMENTS[node.dtype if node.dtype is not bfloat16 or all(axis.size for axis in depth) else float32],
         b_column=_stride(b, product.column),
     )
     if product.width:

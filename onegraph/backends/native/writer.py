@@ -100,6 +100,8 @@ class Writer:
         if node.op == "random_bits":
             return nest.random(self.buffer(node.inputs[0]), linear(position, shape_of(node)))
         inputs = [self.value(i, aligned(position, shape_of(i)), conditions) for i in node.inputs]
+        if conditions and node.op in ("floor_div", "mod") and node.dtype.kind != "float":
+            inputs[1] = nest.choose(conditions, inputs[1], nest.constant(1, node.dtype))  # elsewhere it may be 0
         return nest.apply(node.op, node.attributes, inputs, node.dtype)
 
     def _moved(self, node: Node, position: Position, conditions: tuple[Condition, ...]) -> int:
@@ -121,7 +123,7 @@ class Writer:
         if conditions:  # elsewhere the index may be anything
             zero = self.nest.constant(0, node.inputs[1].dtype)
             indices = [self.nest.choose(conditions, i, zero) for i in indices]
-        return self.nest.gather(self.buffer(node.inputs[0]), steps, storage.at(source), indices)
+        return self.nest.gather(self.buffer(node.inputs[0]), steps, storage.at(source), indices, conditions)
 
 
 class GroupWriter:

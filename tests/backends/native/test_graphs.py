@@ -19,7 +19,7 @@ from onegraph.ir.dtype import bfloat16, bool_, float16, float32, float64, int8, 
 from onegraph.kernels.builder import build
 from onegraph.kernels.kernel import Kernel
 from onegraph.ops import OPS
-from onegraph.ops.evaluate import run_graph
+from onegraph.ops.evaluate import run_graph, to_stored
 from onegraph.ops.leaf import constant
 from tests.fuzz.check_graphs import check, same
 
@@ -146,6 +146,39 @@ def test_a_slice_beside_the_whole():
     x = input_node((40, 64), float32)
     part = OPS["slice"](OPS["mul"](x, x), starts=(0, 0), stops=(30, 50), steps=(1, 1))
     run([x], [OPS["neg"](x), part], [whole(40, 64)], guard_pages=True)
+
+
+def test_chosen_elements_joined():
+    """Where another part is read, the place of the chosen element is out of bounds."""
+    code = "from tests.backends.native.test_graphs import chosen_elements; chosen_elements()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+
+
+def chosen_elements():
+    """Single elements, and elements beside each other, joined, with guard pages."""
+    x, i = input_node((31, 20), float32), input_node((), og.int64)
+    single = OPS["take"](x, i, dim=1)
+    rows = OPS["take"](x, i, dim=0)
+    outputs = [OPS["concat"](*[y] * 5, dim=0) for y in (single, rows)]
+    run([x, i], outputs, [whole(31, 20), np.array(19)], guard_pages=True)
+
+
+def test_quotients_joined():
+    """Where another part is read nothing is divided by zero."""
+    x = input_node((20,), og.int64)
+    quotient = OPS["floor_div"](constant(100, og.int64), x)
+    rest = OPS["mod"](constant(100, og.int64), x)
+    padded = OPS["pad"](quotient, constant(5, og.int64), padding=((3, 3, 1),))
+    run([x], [OPS["concat"](quotient, rest, quotient, dim=0), padded], [np.arange(1, 21)])
+
+
+@pytest.mark.parametrize("dtype", [float32, float64, bfloat16], ids=lambda d: d.name)
+def test_pixels_that_no_tap_reaches(dtype):
+    g, w = input_node((1, 4, 2, 2), dtype), input_node((4, 3, 1, 1), dtype)
+    options = {"stride": (3, 2), "padding": ((0, 0),) * 2, "dilation": (1, 1), "groups": 1, "input_size": (5, 4)}
+    arrays = [to_stored(whole(1, 4, 2, 2), dtype), to_stored(whole(4, 3, 1, 1), dtype)]
+    run([g, w], [OPS["conv_input_gradient"](g, w, **options)], arrays)
 
 
 @pytest.mark.parametrize("function", ["narrow_elements", "narrow_products"])
