@@ -336,13 +336,31 @@ def _contraction(
 
 
 def epilogue_code(
-    nest: Nest, f: Function, target: Target, pointers: Sequence[Value], status: Value, given: int, node: Node
+    nest: Nest,
+    f: Function,
+    target: Target,
+    pointers: Sequence[Value],
+    status: Value,
+    given: int,
+    node: Node,
+    once: bool = False,
 ) -> Callable[[Iterable[tuple[Var, Value]], Value, Value, Value | None], None]:
-    """Writes the epilogue for one vector of sums: the other loops with their values, the first column, sums, mask."""
+    """Writes the epilogue for one vector of sums: the other loops with their values, the first column, sums, mask.
+
+    With `once`, what depends on the column alone is computed where a column is first given and used for the same column
+    again: the caller gives another (object) where that place may not have been passed.
+    """
     writers: dict[int, NestCode] = {}
     needed = [n for n in nest.needed([s.value for s in nest.phases[0].stores]) if n != given]
     column_loop = nest.vector
     assert column_loop is not None
+    alone: list[int] = []
+    for n in needed if once else ():
+        s = nest.statements[n]
+        if s.kind == "load" and s.variables == {column_loop} and given not in nest.needed([n]):
+            alone += [m for m in nest.needed([n]) if m not in alone]
+    rest = [n for n in needed if n not in alone]
+    computed: dict[tuple[int, int], tuple[Value, Value | None, dict[tuple[int, int], Any]]] = {}
 
     def follow(at: Iterable[tuple[Var, Value]], column: Value, sums: Value, mask: Value | None) -> None:
         lanes = lanes_of(sums.type)
@@ -352,15 +370,23 @@ def epilogue_code(
         code.values.update(at)
         code.values[column_loop] = column
         code.copies = [mask]
+        depth = len(code.scopes)
+        if alone:
+            key = (id(column), id(mask))
+            if key not in computed:
+                code.scopes.append({})
+                code.compute(alone)
+                computed[key] = (column, mask, code.scopes.pop())
+            code.scopes.append(computed[key][2])
         code.scopes.append({})
         finished = sums if code.is_vector(given) else f.extract(sums, 0)
         if node.dtype is bfloat16:
             finished = round_bfloat16(f, finished)
         code.give(given, Scalar(finished, node.dtype))
-        code.compute(needed)
-        for s in nest.phases[0].stores:
-            code.store(s)
-        code.scopes.pop()
+        code.compute(rest)
+        for store in nest.phases[0].stores:
+            code.store(store)
+        del code.scopes[depth:]
 
     return follow
 
@@ -408,7 +434,7 @@ def _write_contraction(
     rows = [v for v in variables if v not in batch and v is not product.column]
     needed = nest.needed([s.value for s in nest.phases[0].stores])
     rolled = len(needed) > LONG_EPILOGUE
-    follow = epilogue_code(nest, f, target, pointers, status, given, node)
+    follow = epilogue_code(nest, f, target, pointers, status, given, node, once=made.lanes > 1)
 
     def epilogue(
         _: Function, batch_at: list[Value], rows_at: list[Value], column: Value, sums: Value, mask: Value | None
