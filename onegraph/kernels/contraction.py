@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from onegraph.kernels.contraction_loops import Epilogue, Layout, Loops, units
+from onegraph.kernels.contraction_layout import Layout, units
+from onegraph.kernels.contraction_loops import Epilogue, Loops
 from onegraph.kernels.contraction_spec import (
     Axis,
     Contraction,

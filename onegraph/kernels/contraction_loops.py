@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from onegraph.kernels import matrix_tiles
+from onegraph.kernels.contraction_layout import Layout, chunks_of, slices_of, units
 from onegraph.kernels.contraction_spec import Contraction, merged_depth
 from onegraph.kernels.llvm import Function, Number, Value
 from onegraph.kernels.micro_kernel import DepthLoop, Registers, join, lane_mask, multiply, pack
@@ -23,52 +24,6 @@ Epilogue: TypeAlias = "Callable[[Function, list[Value], list[Value], Value, Valu
 The indices (i64) are one for each axis of `spec.batch` and `spec.rows`; the vector may have any number of lanes; the
 mask says which of its columns exist, None: all.
 """
-
-
-def _slices(spec: Contraction, tiling: Tiling) -> int:
-    """Groups of panels."""
-    return -(-spec.columns // (tiling.columns * tiling.panels))
-
-
-def _chunks(spec: Contraction, tiling: Tiling) -> int:
-    """Units of work in one group of panels."""
-    return -(-row_tiles(spec, tiling) // tiling.tiles)
-
-
-def units(spec: Contraction, tiling: Tiling) -> int:
-    return math.prod(axis.size for axis in spec.batch) * _slices(spec, tiling) * _chunks(spec, tiling)
-
-
-class Layout:
-    """Where things are in scratch memory, in elements."""
-
-    def __init__(self, spec: Contraction, tiling: Tiling, rolled: bool) -> None:
-        depth = merged_depth(spec)
-        axis = depth[tiling.depth_axis]
-        inner = math.prod(a.size for a in depth[tiling.depth_axis + 1 :])
-        outer = math.prod(a.size for a in depth[: tiling.depth_axis])
-        self.steps = min(tiling.k_block, max(axis.size, 1))
-        self.blocks = max(1, outer * -(-axis.size // self.steps))
-        self.cuts = max(1, -(-axis.size // self.steps))
-        self.depth = self.steps * inner
-        if tiling.matrix:
-            self.depth = -(-self.depth // matrix_tiles.DEPTH) * matrix_tiles.DEPTH
-        self.height = tiling.tile * inner_rows(spec, tiling.row_axis)
-        self.sums = self.height * tiling.columns
-        tiles = min(row_tiles(spec, tiling), tiling.region * tiling.tiles)
-        block = min(tiles, tiling.block)
-        self.partial = 0
-        kept = self.sums * tiles * tiling.panels if self.blocks > 1 else 0
-        self.tile = _align(self.partial + kept)
-        self.a = _align(self.tile + (self.sums if rolled else 0))
-        self.b = _align(self.a + (self.height * self.depth * block + 2 * tiling.lanes if tiling.pack_a else 0))
-        self.rows = _align(self.b + (tiling.columns * self.depth * tiling.panels + 64 if tiling.pack_b else 0))
-        both = tiling.matrix and tiling.pack_a
-        self.end = self.rows + (self.depth * matrix_tiles.COLUMNS if both else 0)
-
-
-def _align(elements: int) -> int:
-    return -(-elements // 16) * 16
 
 
 @dataclass
@@ -138,7 +93,7 @@ class Loops:
     def run(self, first: Number, last: Number) -> None:
         """All tasks of the range: for each batch index and group of panels the row tiles that belong to the range."""
         f, spec, tiling = self.f, self.spec, self.tiling
-        chunks, slices = _chunks(spec, tiling), _slices(spec, tiling)
+        chunks, slices = chunks_of(spec, tiling), slices_of(spec, tiling)
         begin = f.mul(first, tiling.grain)
         end = f.minimum(f.mul(last, tiling.grain), units(spec, tiling))
         panels = -(-spec.columns // tiling.columns)
