@@ -28,6 +28,12 @@ def make_code(f: Function, lanes: int, target: Target, on_error: Callable[[Value
     return Code.for_target(f, lanes, target, on_error)
 
 
+def first_lanes(f: Any, count: Any, lanes: int) -> Any:
+    """A mask that is true in the first `count` (i64) lanes."""
+    wide = f.splat(f.convert("trunc", count, "i32"), lanes)
+    return f.compare("ult", f.lane_numbers(lanes, "i32"), wide)
+
+
 class Kernel:
     """A compiled loop over arrays of any length.
 
@@ -54,7 +60,7 @@ class Kernel:
                 f.store(f.constant("i64", 1), status)
 
         def body(i: Value, _: list[Value]) -> None:
-            mask = f.first_lanes(f.minimum(f.sub(n, i), lanes), lanes) if lanes > 1 else None
+            mask = first_lanes(f, f.minimum(f.sub(n, i), lanes), lanes) if lanes > 1 else None
 
             def in_use(errors: Value) -> None:
                 off = f.constant(errors.type, 0)
