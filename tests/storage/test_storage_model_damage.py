@@ -209,7 +209,7 @@ def test_a_killed_writer_leaves_the_model_that_was_there(tmp_path: Path) -> None
                     write(number)
             finally:
                 os._exit(1)
-        time.sleep(float(chance.uniform(0.002, 0.03)))
+        time.sleep(float(chance.uniform(0.002, 0.25)))
         os.kill(child, signal.SIGKILL)
         assert os.WIFSIGNALED(os.waitpid(child, 0)[1]), "the writer died by itself"
         model = og.load_model(path)

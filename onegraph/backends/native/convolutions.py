@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product as combinations
 from math import gcd, prod
 
 from onegraph.backends.native import winograd
@@ -193,14 +194,11 @@ def _input_gradient(c: Contractions, node: Node, g: Geometry) -> None:
         matrix, kernel = _shifted(matrix, beside, upward=False), (*kernel[:-1], kernel[-1] + beside - 1)
     products: list[Product] = []
     packed: Product | None = None
-    combinations: list[list[Phase]] = [[]]
-    for per_dim in phases:
-        combinations = [[*before, p] for before in combinations for p in per_dim]
-    for chosen in combinations:
+    for chosen in combinations(*phases):
         if beside > 1:
             row = chosen[-1]
             wide = replace(row, steps=row.steps // beside, taps=row.taps + beside - 1, start=row.start + beside - 1)
-            chosen = [*chosen[:-1], wide]
+            chosen = (*chosen[:-1], wide)
         group, image, channel = Var("g", g.groups), Var("n", out[0]), Var("o", outside)
         column = Var("c", inside * beside)
         places = [Var(f"q{i}", p.steps) for i, p in enumerate(chosen)]
