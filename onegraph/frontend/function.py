@@ -256,7 +256,9 @@ class _Call:
     def _replaced(self) -> tuple[tuple[int, int], ...]:
         """Pairs (output, input) of the graph: the new value of a tensor that is written, and the one before."""
         first = len(self.argument_nodes)
-        inputs = {id(p.tensor): first + i for i, p in enumerate(self.captured) if p.tensor is not None and not p.gradient}
+        inputs = {
+            id(p.tensor): first + i for i, p in enumerate(self.captured) if p.tensor is not None and not p.gradient
+        }
         found = []
         for i, (place, _) in enumerate(self.written):
             if not place.gradient:

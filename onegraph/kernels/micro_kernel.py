@@ -91,7 +91,9 @@ def multiply(
         panel = f.element(b, registers.element, f.mul(i, loop.b))
         ahead = later
         if later is not None:
-            ahead = f.element(later, registers.element, f.mul(i, loop.b // (registers.vectors * registers.lanes) * share))
+            ahead = f.element(
+                later, registers.element, f.mul(i, loop.b // (registers.vectors * registers.lanes) * share)
+            )
         if rest:
             return multiply(f, registers, rest, row, panel, offsets, masks, carried, ahead, share)
         if ahead is not None:

@@ -106,9 +106,7 @@ class Nest:
         used = set(offset.variables())
         for condition in conditions:
             used |= condition.index.variables()
-        return self.add(
-            Statement("load", self.buffers[buffer], (), (buffer, offset, conditions), frozenset(used))
-        )
+        return self.add(Statement("load", self.buffers[buffer], (), (buffer, offset, conditions), frozenset(used)))
 
     def constant(self, number: Any, dtype: DType) -> int:
         """A number."""
@@ -310,9 +308,7 @@ class Nest:
     def _cut_square(self, along: Var, high: int, v: Var, wide: int) -> None:
         rows, row = Var(f"{along.name}o", along.size // high), Var(f"{along.name}i", high)
         runs, lane = Var(f"{v.name}o", v.size // wide), Var(f"{v.name}i", wide)
-        self.substitute(
-            {along: Index.of(rows) * high + Index.of(row), v: Index.of(runs) * wide + Index.of(lane)}
-        )
+        self.substitute({along: Index.of(rows) * high + Index.of(row), v: Index.of(runs) * wide + Index.of(lane)})
         rest = [u for u in self.outer if u is not along and u is not v]
         self.outer = [u for u in (*rest, rows, runs, row, lane) if u.size != 1]
         self.vector = lane

@@ -229,7 +229,9 @@ def _complete(spec: Contraction, target: Target, block: _Block) -> Tiling:
     level, steps = _depth_block(spec, *((16, 0) if flat else (256, 512) if strided else (512, _WHOLE_DEPTH)))
     blocked = steps * math.prod(a.size for a in depth[level + 1 :])
     ragged = spec.columns % width != 0 and not masks and not spec.b_padded
-    pack_b = ragged or (spec.b_panel is None and (spec.b_column != 1 or _worth_packing(spec, rows // (height or 1), blocked)))
+    pack_b = ragged or (
+        spec.b_panel is None and (spec.b_column != 1 or _worth_packing(spec, rows // (height or 1), blocked))
+    )
     all_panels = max(1, _up(spec.columns, width))
     room = target.l2_bytes // 2 // max(1, blocked * width * size)
     if _few_rows(spec):  # slices of columns are the tasks; a packed one should stay in L2
@@ -244,7 +246,9 @@ def _complete(spec: Contraction, target: Target, block: _Block) -> Tiling:
     if spec.b_panel is not None and rows <= 8 * height:  # few blocks of rows: threads divide the panels too
         panels = min(panels, _up(all_panels, 2))
     panels = _up(all_panels, _up(all_panels, panels))
-    steps_along = math.prod(a.size for a in spec.rows[: block.row_axis]) * _up(spec.rows[block.row_axis].size, block.tile)
+    steps_along = math.prod(a.size for a in spec.rows[: block.row_axis]) * _up(
+        spec.rows[block.row_axis].size, block.tile
+    )
     stream = spec.b_panel is not None and steps_along <= _STREAM_TILES and all_panels >= 2
     if stream:
         panels = 1

@@ -116,9 +116,7 @@ def _measure(spec: Contraction, choices: Sequence[Tiling]) -> list[float]:
     starts = [a.ctypes.data + (margin - low) * item for a, low in zip(arrays, (low_a, low_b, 0), strict=True)]
     pointers = (ctypes.c_void_p * 3)(*starts)
     status = (ctypes.c_int64 * 4)()
-    kernels = [
-        Kernel("tune", plain_kernel(spec, t, ENTRY), tasks(spec, t), scratch_bytes(spec, t)) for t in choices
-    ]
+    kernels = [Kernel("tune", plain_kernel(spec, t, ENTRY), tasks(spec, t), scratch_bytes(spec, t)) for t in choices]
     times = [float("inf")] * len(choices)
     scratch = np.zeros(max(k.scratch for k in kernels) + 128, np.uint8)
     aligned = (scratch.ctypes.data + 63) // 64 * 64

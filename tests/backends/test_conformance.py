@@ -41,7 +41,9 @@ def test_every_op_gives_what_its_record_says(backend, name):
         expected = execute_node(node, list(sample.arrays))
         assert result.shape == tuple(node.shape) and result.dtype == node.dtype.numpy
         contracted = op.kind in (Kind.CONTRACTION, Kind.REDUCTION)  # sums in another order
-        np.testing.assert_allclose(result, expected, rtol=1e-5 if contracted else 1e-6, atol=1e-6 if contracted else 1e-7)
+        np.testing.assert_allclose(
+            result, expected, rtol=1e-5 if contracted else 1e-6, atol=1e-6 if contracted else 1e-7
+        )
 
 
 def test_outputs_may_be_inputs_constants_and_repeated(backend):

@@ -52,7 +52,9 @@ class Geometry:
 def prepare_convolution(contractions: Contractions, node: Node) -> None:
     """Say a convolution, or a gradient of one, as products."""
     geometry = Geometry.of(node)
-    if any(low < 0 or high < 0 for low, high in geometry.padding) or any(0 in shape_of(n) for n in (node, *node.inputs)):
+    if any(low < 0 or high < 0 for low, high in geometry.padding) or any(
+        0 in shape_of(n) for n in (node, *node.inputs)
+    ):
         return
     {"conv": _forward, "conv_input_gradient": _input_gradient, "conv_weight_gradient": _weight_gradient}[node.op](
         contractions, node, geometry
@@ -170,7 +172,9 @@ def _pack(c: Contractions, product: Product, matrix: Node, group: Var, depth: Se
     for v in reversed(depth[1:]):
         steps.insert(0, steps[0] * v.size)
     rows = [Axis(v.size, 1) for v in product.rows if v.size != 1] or [Axis(1)]
-    spec = Contraction(tuple(rows), columns, tuple(Axis(v.size, 1, s * columns) for v, s in zip(depth, steps, strict=True)))
+    spec = Contraction(
+        tuple(rows), columns, tuple(Axis(v.size, 1, s * columns) for v, s in zip(depth, steps, strict=True))
+    )
     product.b = Operand(matrix, (Index.of(group), Index.of(0), *map(Index.of, depth), Index.of(product.column)))
     c.panels(product, matrix, spec)
 
@@ -213,7 +217,9 @@ def _input_gradient(c: Contractions, node: Node, g: Geometry) -> None:
         into[-1] = into[-1] + Index.of(column) // inside
         result = (Index.of(image), Index.of(group) * inside + Index.of(column) % inside, *into)
         product = Product(a, a, [group], [image, *places], column, [*taps, channel], result)
-        if prod(kernel) == 1 and g.groups == 1 and node.dtype is not bfloat16:  # the weights are a matrix that lies as it is needed
+        if (
+            prod(kernel) == 1 and g.groups == 1 and node.dtype is not bfloat16
+        ):  # the weights are a matrix that lies as it is needed
             product.b = Operand(w, (Index.of(channel), Index.of(column), *[Index.of(0)] * g.rank))
             products.append(product)
             continue
@@ -227,9 +233,7 @@ def _input_gradient(c: Contractions, node: Node, g: Geometry) -> None:
             whole = [Var(f"k{i}", n) for i, n in enumerate(kernel)]
             _pack(c, product, matrix, group, [*whole, channel])
             packed = product
-        product.b = Operand(
-            packed.b.node, (Index.of(group), Index.of(0), *which, Index.of(channel), Index.of(column))
-        )
+        product.b = Operand(packed.b.node, (Index.of(group), Index.of(0), *which, Index.of(channel), Index.of(column)))
         product.width, product.panel_stride = packed.width, packed.panel_stride
         products.append(product)
     c.arrangement.order[node] = channels_last(len(out))

@@ -144,7 +144,11 @@ def _row_major(node: Node, arrangement: Arrangement) -> Node:
         return node
     if node.op == "iota":
         return OPS["detach"](node)
-    if arrangement.order.setdefault(node, plain) == plain and node not in arrangement.halo and node not in arrangement.spare:
+    if (
+        arrangement.order.setdefault(node, plain) == plain
+        and node not in arrangement.halo
+        and node not in arrangement.spare
+    ):
         return node
     copy = OPS["detach"](node)
     arrangement.order[copy] = plain

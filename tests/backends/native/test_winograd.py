@@ -14,7 +14,13 @@ from onegraph.ops.evaluate import execute_node
 from onegraph.ops.record import OPS
 
 PLAIN = {"stride": (1, 1), "dilation": (1, 1), "groups": 1}
-SIZES = [(2, 32, 32, 8, 8, 1), (1, 32, 48, 9, 7, 1), (3, 64, 32, 13, 14, 0), (2, 48, 64, 6, 5, 2), (1, 32, 80, 5, 11, 1)]
+SIZES = [
+    (2, 32, 32, 8, 8, 1),
+    (1, 32, 48, 9, 7, 1),
+    (3, 64, 32, 13, 14, 0),
+    (2, 48, 64, 6, 5, 2),
+    (1, 32, 80, 5, 11, 1),
+]
 
 
 @pytest.fixture(autouse=True)
