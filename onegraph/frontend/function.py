@@ -68,7 +68,7 @@ def unflatten(structure: Any, leaves_: Any) -> Any:
         return structure[2]
     if kind is dict:
         return {k: unflatten(s, leaves_) for k, s in structure[1]}
-    items = [unflatten(s, leaves_) for s in structure[1]]
+    items = (unflatten(s, leaves_) for s in structure[1])
     return kind(*items) if hasattr(kind, "_fields") else kind(items)
 
 
@@ -256,9 +256,8 @@ class _Call:
     def _replaced(self) -> tuple[tuple[int, int], ...]:
         """Pairs (output, input) of the graph: the new value of a tensor that is written, and the one before."""
         first = len(self.argument_nodes)
-        inputs = {
-            id(p.tensor): first + i for i, p in enumerate(self.captured) if p.tensor is not None and not p.gradient
-        }
+        captured = enumerate(self.captured, first)
+        inputs = {id(p.tensor): i for i, p in captured if p.tensor is not None and not p.gradient}
         found = []
         for i, (place, _) in enumerate(self.written):
             if not place.gradient:
@@ -445,8 +444,8 @@ class Function:
 def jit(function: Any = None, *, static_argnames: Sequence[str] = (), static_argnums: Sequence[int] = ()) -> Any:
     """Trace a function (or a module) once per input signature and run it as one plan.
 
-    Tensors among the arguments are inputs; everything else is static: a new value traces again. Parameters, optimizer
-    state, running statistics and random generators that the function uses are captured and updated.
+    Tensors among the arguments are inputs, everything else is static: a new value traces again. What else the function
+    uses (parameters, optimizer state, running statistics, random generators) is captured and updated.
 
     Args:
         function: what to trace; a module is traced through its `forward`.
@@ -481,8 +480,7 @@ class _JitModule:
     """A module whose calls run as one plan; everything else is the module's own."""
 
     def __init__(self, module: Any) -> None:
-        self.__dict__["module"] = module
-        self.__dict__["_function"] = Function(module.__call__)
+        self.__dict__.update(module=module, _function=Function(module.__call__))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._function(*args, **kwargs)
