@@ -7,7 +7,6 @@ Read next: `arena.py`, which decides where in an arena a value lies.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
 import mmap
@@ -287,8 +286,10 @@ class ResultPool:
             limit = max(self.live_bytes, 0) + self.settings.recycled_bytes
             for shelf in shelves:
                 while idle > limit and shelf.free:
-                    with contextlib.suppress(IndexError):  # another thread took it
+                    try:  # noqa: SIM105  a result may die while Python ends, when imported modules are gone already
                         shelf.free.pop(0)
+                    except IndexError:  # another thread took it
+                        pass
                     idle -= shelf.size
             self.idle_bytes = idle
 
