@@ -9,10 +9,11 @@ import numpy as np
 
 from onegraph.backends.blas import one_thread
 from onegraph.backends.contract import Backend, Buffer, register_backend
-from onegraph.errors import DivisionError, FeedError, OneGraphError, OutOfMemoryError
-from onegraph.ir.dtype import DType, bfloat16, bfloat16_to_float32, float32_to_bfloat16
+from onegraph.backends.host import HostMemory, located
+from onegraph.errors import FeedError
+from onegraph.ir.dtype import bfloat16, bfloat16_to_float32, float32_to_bfloat16
 from onegraph.ir.graph import Graph
-from onegraph.ir.node import Node, Source
+from onegraph.ir.node import Node
 from onegraph.ir.traverse import topological
 from onegraph.ops.evaluate import execute_node
 from onegraph.ops.shapes import show
@@ -51,19 +52,7 @@ class ReferenceExecutable:
         values: list[Any] = [b.array for b in inputs]
         values += [None] * len(self.order)
         for node, sources, target, free in self.steps:
-            try:
-                values[target] = execute_node(node, [values[s] for s in sources])
-            except OneGraphError as error:
-                error.location = _location(node.source) or error.location
-                raise
-            except ZeroDivisionError as error:
-                raise DivisionError(f"{node.op}: {error}", location=_location(node.source)) from None
-            except MemoryError:
-                raise OutOfMemoryError(
-                    f"{node.op}: no memory for a result of shape {show(node.shape)} {node.dtype.name}",
-                    hint="lower the batch size or the sizes of the model",
-                    location=_location(node.source),
-                ) from None
+            values[target] = located(node, execute_node, node, [values[s] for s in sources])
             for slot in free:
                 values[slot] = None
         return [Buffer(values[s], o.dtype) for s, o in zip(self.output_slots, self.graph.outputs, strict=True)]
@@ -77,11 +66,7 @@ class ReferenceExecutable:
         return "\n".join(lines)
 
 
-def _location(source: Source | None) -> tuple[str, int] | None:
-    return None if source is None else (source[0], source[1])
-
-
-class ReferenceBackend:
+class ReferenceBackend(HostMemory):
     """NumPy on the host."""
 
     name = "reference"
@@ -89,21 +74,6 @@ class ReferenceBackend:
     def compile(self, graph: Graph, replaced: Sequence[tuple[int, int]] = ()) -> ReferenceExecutable:
         """Put the ops in order."""
         return ReferenceExecutable(graph)
-
-    def allocate(self, shape: tuple[int, ...], dtype: DType) -> Buffer:
-        """An uninitialized array."""
-        return Buffer(np.empty(shape, dtype.numpy), dtype)
-
-    def copy_in(self, array: Array, dtype: DType) -> Buffer:
-        """A buffer that shares memory with the array where that is possible."""
-        return Buffer(np.asarray(array, dtype.numpy), dtype)
-
-    def copy_out(self, buffer: Buffer) -> Array:
-        """The array itself."""
-        return buffer.array
-
-    def synchronize(self) -> None:
-        """Nothing runs in the background here."""
 
 
 BACKEND: Backend = register_backend(ReferenceBackend())

@@ -9,12 +9,17 @@ from onegraph.errors import GraphError
 from onegraph.ir.node import Node
 
 
-def topological(outputs: Iterable[Node], stop: Callable[[Node], bool] | None = None) -> list[Node]:
+def topological(
+    outputs: Iterable[Node],
+    stop: Callable[[Node], bool] | None = None,
+    inputs_of: Callable[[Node], Sequence[Node]] | None = None,
+) -> list[Node]:
     """Nodes that the outputs depend on, every node after its inputs, in the order of a depth-first walk.
 
     Args:
         outputs: where to start.
         stop: nodes for which this is true are listed, but not what they depend on.
+        inputs_of: what a node depends on; its inputs unless told.
     """
     order: list[Node] = []
     seen: set[Node] = set()
@@ -30,12 +35,13 @@ def topological(outputs: Iterable[Node], stop: Callable[[Node], bool] | None = N
                 order.append(opened.pop())
             elif node not in seen:
                 seen.add(node)
-                if not node.inputs or (stop is not None and stop(node)):
+                inputs = node.inputs if inputs_of is None else inputs_of(node)
+                if not inputs or (stop is not None and stop(node)):
                     order.append(node)
                 else:
                     opened.append(node)
                     stack.append(None)
-                    stack.extend(reversed(node.inputs))
+                    stack.extend(reversed(inputs))
     return order
 
 

@@ -14,7 +14,8 @@ Read next: `builder.py`, which turns kernels into addresses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 
 ENTRY = "KERNEL"
 """What a kernel's text calls its function; the builder puts a name made from the content in its place."""
@@ -51,3 +52,17 @@ class Kernel:
     def can_fail(self) -> bool:
         """Whether the code uses the status that it is given."""
         return self.text.count("%status") > 1
+
+
+MOST_REMEMBERED = 4096
+_written: dict[Hashable, Kernel] = {}
+
+
+def remembered(key: Hashable, name: str, write: Callable[[], Kernel]) -> Kernel:
+    """The kernel of a key, written once: networks repeat their layers. The name, which is for people, may differ."""
+    found = _written.get(key)
+    if found is None:
+        if len(_written) > MOST_REMEMBERED:
+            _written.clear()
+        found = _written[key] = write()
+    return found if found.name == name else replace(found, name=name)

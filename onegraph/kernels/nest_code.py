@@ -7,12 +7,11 @@ accumulators adds its own elements in order, and then they are added pairwise. R
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil, prod
-from typing import Any
 
 from onegraph.kernels.compile import QUICKLY
-from onegraph.kernels.kernel import Kernel
+from onegraph.kernels.kernel import Kernel, remembered
 from onegraph.kernels.llvm import Module, Value, lanes_of
 from onegraph.kernels.nest import Nest, Statement, Store
 from onegraph.kernels.nest_reduce import combine, finish, identity, no_nan, note_nan, notes_nan
@@ -273,28 +272,19 @@ class NestCode(NestValues):
 def nest_kernel(nest: Nest, name: str, target: Target | None = None, scratch: dict[int, int] | None = None) -> Kernel:
     """A kernel for a nest. `scratch` gives buffers that live in the thread's own memory, with their sizes in bytes."""
     target = target or host()
-    key = (nest.key(), target, tuple((scratch or {}).items()))
-    found = _written.get(key)
-    if found is None:
-        if len(_written) > MOST_REMEMBERED:
-            _written.clear()
-        found = _written[key] = _write(nest, name, target, scratch)
-    return found if found.name == name else replace(found, name=name)
+    own = scratch or {}
+    key = ("nest", nest.key(), target, tuple(own.items()))
+    return remembered(key, name, lambda: _write(nest, name, target, own))
 
 
-MOST_REMEMBERED = 4096
-_written: dict[Any, Kernel] = {}
-"""Kernels by what they do: networks repeat themselves."""
-
-
-def _write(nest: Nest, name: str, target: Target, scratch: dict[int, int] | None) -> Kernel:
+def _write(nest: Nest, name: str, target: Target, scratch: dict[int, int]) -> Kernel:
     module = Module()
     f = module.function("KERNEL", ENTRY_ARGUMENTS)
     buffers, first, last, own, status = f.arguments
     pointers, used = [], 0
     slot = 0
     for number in range(len(nest.buffers)):
-        if scratch is not None and number in scratch:
+        if number in scratch:
             pointers.append(f.element(own, "i8", used))
             used += (scratch[number] + 63) // 64 * 64
         else:

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from onegraph.errors import GraphError
 from onegraph.ir.dtype import DType, bfloat16, bool_, float16, float32, float64, int32, int64
 from onegraph.kernels import half, integer, philox, vector_math
-from onegraph.kernels.llvm import Function, Value, element_type, vector_type
+from onegraph.kernels.llvm import Function, Value, vector_type
 from onegraph.kernels.target import Target
 from onegraph.ops.lowering import Pointwise
 from onegraph.ops.record import OPS
@@ -399,10 +399,3 @@ def _floor_float(f: Function, a: Value, b: Value) -> tuple[Value, Value]:
     by_zero = f.fcompare("oeq", b, zero)
     nan = f.constant(type_, math.nan)
     return f.select(by_zero, true_quotient, floor), f.select(by_zero, nan, remainder)
-
-
-def one_lane(x: Scalar, lane: int, function: Function) -> Scalar:
-    """One lane of a vector value, e.g. of a reduction."""
-    if element_type(x.value.type) == x.value.type:
-        return x
-    return Scalar(function.extract(x.value, lane), x.dtype)

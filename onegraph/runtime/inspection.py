@@ -19,6 +19,7 @@ from onegraph.errors import ArgumentError, DivisionError
 from onegraph.ir.dtype import bfloat16
 from onegraph.ir.graph import Graph
 from onegraph.ir.node import Node
+from onegraph.ir.traverse import topological
 from onegraph.runtime.plan import Plan
 
 if TYPE_CHECKING:
@@ -173,18 +174,11 @@ def _ops(
     launch: LoweredLaunch, computed: Collection[Node], lines: Collection[tuple[str, int]]
 ) -> tuple[tuple[str, str, str], ...]:
     """The nodes of a launch, with those that are computed inside of it without being stored anywhere."""
-    found: list[Node] = []
-    seen: set[Node] = set()
-    stack = [(n, False) for n in reversed(list(launch.nodes))]
-    while stack:
-        node, ready = stack.pop()
-        if ready:
-            found.append(node)
-        elif node not in seen:
-            seen.add(node)
-            stack.append((node, True))
-            inside = [i for i in node.inputs if i not in computed and i.op not in ("input", "constant")]
-            stack.extend((i, False) for i in reversed(inside))
+
+    def inside(node: Node) -> list[Node]:
+        return [i for i in node.inputs if i not in computed and i.op not in ("input", "constant")]
+
+    found = topological(launch.nodes, inputs_of=inside)
     return tuple([(n.op, _about(n.dtype, n.shape), _line(n, lines)) for n in found])
 
 

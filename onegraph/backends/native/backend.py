@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from onegraph.backends.contract import Backend, Buffer, Executable, get_backend, register_backend
+from onegraph.backends.host import HostMemory, located, location_of
 from onegraph.backends.native import layout
 from onegraph.backends.native.control import run_cond, run_scan, run_while, step_of
 from onegraph.backends.native.launch import Launch, Lowered, Place
@@ -21,8 +22,7 @@ from onegraph.backends.native.layout import Loop, ProgramBuilder
 from onegraph.backends.native.lowering import lower
 from onegraph.backends.native.program import Program
 from onegraph.backends.native.reading import is_control
-from onegraph.errors import CompileError, DivisionError, OneGraphError, OutOfMemoryError, OutOfRangeError
-from onegraph.ir.dtype import DType
+from onegraph.errors import CompileError, DivisionError, OneGraphError, OutOfRangeError
 from onegraph.ir.graph import Graph
 from onegraph.ir.node import Node
 from onegraph.kernels.target import host
@@ -88,7 +88,7 @@ def build_program(lowered: Lowered, replaced: Sequence[tuple[int, int]] = ()) ->
             "in_place": tuple([(slot(a), slot(b)) for a, b in launch.in_place]),
             "keep": launch.keep,
             "label": launch.kernel.name,
-            "location": None if first is None else _location(first),
+            "location": None if first is None else location_of(first),
             "error": launch.error,
         }
 
@@ -122,19 +122,7 @@ def host_function(launch: Launch) -> Callable[[list[Array]], Sequence[Array]]:
     execute = control_function(node) if is_control(node) else partial(execute_node, node)
 
     def run(arrays: list[Array]) -> Sequence[Array]:
-        try:
-            result = execute(arrays)
-        except OneGraphError as error:
-            error.location = _location(node) or error.location
-            raise
-        except ZeroDivisionError as error:
-            raise DivisionError(f"{node.op}: {error}", location=_location(node)) from None
-        except MemoryError:
-            raise OutOfMemoryError(
-                f"{node.op}: no memory for a result of shape {show(node.shape)} {node.dtype.name}",
-                hint="lower the batch size or the sizes of the model",
-                location=_location(node),
-            ) from None
+        result = located(node, execute, arrays)
         return [result[i] for i in items] if isinstance(result, tuple) else [result]
 
     return run
@@ -152,10 +140,6 @@ def control_function(node: Node) -> Callable[[list[Array]], tuple[Array, ...]]:
 
 def _program(graph: Graph) -> Program:
     return NativeExecutable(optimize(graph)).program
-
-
-def _location(node: Node) -> tuple[str, int] | None:
-    return None if node.source is None else node.source[:2]
 
 
 def describe(lowered: Lowered) -> str:
@@ -180,7 +164,7 @@ def describe(lowered: Lowered) -> str:
     return "\n".join(lines)
 
 
-class NativeBackend:
+class NativeBackend(HostMemory):
     """Machine code for the processor that this runs on."""
 
     name = "native"
@@ -203,21 +187,6 @@ class NativeBackend:
                 stacklevel=2,
             )
             return get_backend("reference").compile(graph, replaced)
-
-    def allocate(self, shape: tuple[int, ...], dtype: DType) -> Buffer:
-        """An uninitialized array."""
-        return Buffer(np.empty(shape, dtype.numpy), dtype)
-
-    def copy_in(self, array: Array, dtype: DType) -> Buffer:
-        """A buffer that shares memory with the array where that is possible."""
-        return Buffer(np.asarray(array, dtype.numpy), dtype)
-
-    def copy_out(self, buffer: Buffer) -> Array:
-        """The array itself."""
-        return buffer.array
-
-    def synchronize(self) -> None:
-        """A run is over when its call returns."""
 
 
 BACKEND: Backend = register_backend(NativeBackend())

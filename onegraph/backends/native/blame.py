@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from onegraph.backends.contract import Buffer
+from onegraph.backends.host import location_of
 from onegraph.backends.reference import ReferenceExecutable
 from onegraph.errors import DivisionError, OneGraphError, OutOfRangeError
 from onegraph.ir.graph import Graph
@@ -39,7 +40,7 @@ def exact_error(graph: Graph, inputs: Sequence[Buffer], error: OneGraphError) ->
 def _error_of(node: Node, graph: Graph, inputs: Sequence[Buffer]) -> OneGraphError | None:
     first, *deciding = node.inputs
     stand_in = np.broadcast_to(np.ones((), first.dtype.numpy), shape_of(first))
-    location = None if node.source is None else node.source[:2]
+    location = location_of(node)
     try:
         values = ReferenceExecutable(Graph(graph.inputs, deciding)).run(inputs)
         execute_node(node, [stand_in, *[v.array for v in values]])

@@ -24,10 +24,10 @@ from onegraph.kernels import contraction as kernel_code
 from onegraph.kernels.compile import AS_WRITTEN
 from onegraph.kernels.contraction import Axis, Contraction
 from onegraph.kernels.half import round_bfloat16
-from onegraph.kernels.kernel import Kernel
+from onegraph.kernels.kernel import Kernel, remembered
 from onegraph.kernels.llvm import Function, Module, Value, lanes_of
 from onegraph.kernels.nest import Nest, Phase, Store, merges
-from onegraph.kernels.nest_code import ENTRY_ARGUMENTS, MOST_REMEMBERED, NestCode
+from onegraph.kernels.nest_code import ENTRY_ARGUMENTS, NestCode
 from onegraph.kernels.scalar import Scalar
 from onegraph.kernels.target import Target
 from onegraph.kernels.tiling import tiling
@@ -402,17 +402,8 @@ def contraction_kernel(
 ) -> Kernel:
     """The code of a contraction with the stores of a nest as its epilogue."""
     kinds = tuple([v in product.batch for v in nest.outer])
-    key = (nest.key(), spec, given, kinds, node.dtype, target, operands, best_tiling(spec, target))
-    found = _written.get(key)
-    if found is None:
-        if len(_written) > MOST_REMEMBERED:
-            _written.clear()
-        found = _written[key] = _write_contraction(nest, spec, given, product, node, target, operands)
-    return found if found.name == node.op else replace(found, name=node.op)
-
-
-_written: dict[Any, Kernel] = {}
-"""Kernels by what they do: networks repeat themselves."""
+    key = ("contraction", nest.key(), spec, given, kinds, node.dtype, target, operands, best_tiling(spec, target))
+    return remembered(key, node.op, lambda: _write_contraction(nest, spec, given, product, node, target, operands))
 
 
 def _write_contraction(

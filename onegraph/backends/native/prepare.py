@@ -20,7 +20,7 @@ from onegraph.backends.native.reading import is_leaf, is_pointwise, is_reduction
 from onegraph.ir.dtype import bfloat16, bool_, float16, float32, float64, int64
 from onegraph.ir.graph import Graph
 from onegraph.ir.node import Node, bundle
-from onegraph.ir.traverse import with_inputs
+from onegraph.ir.traverse import topological, with_inputs
 from onegraph.kernels.target import Target
 from onegraph.ops.index import shape_of
 from onegraph.ops.leaf import constant, iota
@@ -73,18 +73,7 @@ class Prepared:
 
     def order(self) -> list[Node]:
         """All nodes that are needed, each after what it reads."""
-        order: list[Node] = []
-        seen: set[Node] = set()
-        stack: list[tuple[Node, bool]] = [(o, False) for o in reversed(self.graph.outputs)]
-        while stack:
-            node, ready = stack.pop()
-            if ready:
-                order.append(node)
-            elif node not in seen:
-                seen.add(node)
-                stack.append((node, True))
-                stack.extend((i, False) for i in reversed(self.inputs_of(node)) if i not in seen)
-        return order
+        return topological(self.graph.outputs, inputs_of=self.inputs_of)
 
 
 def prepare(graph: Graph, target: Target, arrangement: Arrangement, body: Body | None = None) -> Prepared:

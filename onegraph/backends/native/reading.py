@@ -127,18 +127,6 @@ def accesses(start: Sequence[tuple[Node, Position]], in_memory: Callable[[Node],
     return list(found)
 
 
-def view_of(node: Node, position: Position, in_memory: Callable[[Node], bool]) -> tuple[Node, Position] | None:
-    """The value in memory of which a chain of movements is a view, and the position in it; None where it is no view."""
-    while not in_memory(node) and node.op != "input":
-        if not is_movement(node):
-            return None
-        reads = movement_reads(node, position)
-        if len(reads) != 1 or reads[0].conditions:
-            return None
-        node, position = node.inputs[reads[0].input], reads[0].position
-    return node, position
-
-
 def is_control(node: Node) -> bool:
     """Control flow: it runs graphs."""
     return OPS[node.op].kind is Kind.CONTROL

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import ceil, prod
 from typing import TYPE_CHECKING
 
+from onegraph.backends.host import location_of
 from onegraph.backends.native.launch import Launch, Place
 from onegraph.backends.native.reading import as_position, fresh_variables, is_movement, movement_reads
 from onegraph.errors import OutOfRangeError
@@ -299,7 +300,7 @@ def _error(node: Node) -> Callable[[int, int, int], Exception]:
         at = dim + (code >> 8)
         return OutOfRangeError(
             f"scatter: index {index} is out of range for size {size} of dimension {at} of {show(shape)}",
-            location=None if node.source is None else node.source[:2],
+            location=location_of(node),
         )
 
     return error

@@ -30,10 +30,10 @@ from onegraph.backends.native.contractions import (
 from onegraph.ir.dtype import float32
 from onegraph.ir.node import Attributes, Literal, Node
 from onegraph.kernels.contraction import Axis, Contraction, emit, scratch_bytes, store_epilogue, tasks
-from onegraph.kernels.kernel import Kernel
+from onegraph.kernels.kernel import Kernel, remembered
 from onegraph.kernels.llvm import Function, Module, Value, vector_type
 from onegraph.kernels.nest import Nest
-from onegraph.kernels.nest_code import ENTRY_ARGUMENTS, MOST_REMEMBERED
+from onegraph.kernels.nest_code import ENTRY_ARGUMENTS
 from onegraph.kernels.target import Target
 from onegraph.kernels.tiling import tiling
 from onegraph.ops.index import Index, Var, shape_of
@@ -158,20 +158,12 @@ def emit_tiles(lowering: Lowering, group: Group, stored: set[Node], node: Node, 
     add_launch(lowering, group, writer, kernel, set(buffers))
 
 
-_written: dict[Any, Kernel] = {}
-
-
 def _kernel(
     nest: Nest, given: int, node: Node, tiles: Tiles, storage: Storage, target: Target, buffers: tuple[int, int]
 ) -> Kernel:
     shape = (tiles.low, tiles.channels, tiles.columns, tiles.height, tiles.width, tiles.block, tiles.product.width)
-    key = (nest.key(), given, shape_of(node), shape, storage.strides, storage.offset, target, buffers)
-    found = _written.get(key)
-    if found is None:
-        if len(_written) > MOST_REMEMBERED:
-            _written.clear()
-        found = _written[key] = TileCode(nest, given, node, tiles, storage, target, buffers).kernel()
-    return found
+    key = ("tiles", nest.key(), given, shape_of(node), shape, storage.strides, storage.offset, target, buffers)
+    return remembered(key, node.op, lambda: TileCode(nest, given, node, tiles, storage, target, buffers).kernel())
 
 
 class TileCode:
