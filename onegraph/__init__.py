@@ -27,6 +27,8 @@ _SUBPACKAGES = frozenset(
         "data",
         "errors",
         "func",
+        "hub",
+        "interop",
         "keras",
         "linalg",
         "nn",

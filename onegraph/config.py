@@ -44,6 +44,11 @@ def default_cache_folder() -> str:
     return os.path.join(base, "onegraph")
 
 
+def default_download_folder() -> str:
+    """`downloads` in the default cache folder."""
+    return os.path.join(default_cache_folder(), "downloads")
+
+
 @dataclass
 class Settings:
     """The settings, their types and their defaults.
@@ -73,6 +78,10 @@ class Settings:
     """Where compiled kernels and measurements of this machine are kept; the folder must belong to the user alone."""
     cache_bytes: int = 512 * 1024 * 1024
     """Bytes of compiled kernels on disk; the least recently used go first."""
+    download_folder: str = default_download_folder()
+    """Where downloaded weights (`hub/checkpoints`) and data sets are kept; `~/.cache/torch` shares weights with PyTorch."""
+    download_timeout: float = 30.0
+    """Seconds without a byte after which a download gives up on the server."""
     recycled_bytes: int = 64 * 1024 * 1024
     """Bytes of dead results kept for reuse beyond those that are alive."""
     tune: bool = False

@@ -124,6 +124,10 @@ class StorageError(OneGraphError, OSError):
     """A file that cannot be written, or that is missing, truncated, corrupt or unsafe."""
 
 
+class DownloadError(StorageError):
+    """A file that cannot be had from the network; names the address, and where to put the file by hand."""
+
+
 class DataError(OneGraphError, ValueError):
     """Input data that cannot be read or does not fit the model."""
 
