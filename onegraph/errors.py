@@ -9,10 +9,12 @@ import linecache
 import os
 import sys
 from pathlib import Path
+from types import FrameType
 
 _PACKAGE = str(Path(__file__).resolve().parent)
 # Written as a user writes: their lines are what explains a graph or an error to someone who uses them.
 _WRITTEN_LIKE_USERS = tuple(os.path.join(_PACKAGE, name) + os.sep for name in ("zoo", "cli"))
+_ZOO = _WRITTEN_LIKE_USERS[0]
 _internal: dict[str, bool] = {}  # file -> does it belong to onegraph itself?
 
 
@@ -29,10 +31,16 @@ def is_internal(filename: str) -> bool:
 
 def user_location() -> tuple[str, int] | None:
     """File and line of the innermost frame that is not ours, or None."""
+    return _location_outside("")
+
+
+def _location_outside(folder: str) -> tuple[str, int] | None:
+    """File and line of the innermost frame that is neither ours nor in a folder (no folder: an empty string)."""
     frame = sys._getframe(1)
     while frame is not None:
-        if not is_internal(frame.f_code.co_filename):
-            return frame.f_code.co_filename, frame.f_lineno
+        filename = frame.f_code.co_filename
+        if not is_internal(filename) and not (folder and filename.startswith(folder)):
+            return filename, frame.f_lineno
         frame = frame.f_back  # type: ignore[assignment]
     return None
 
@@ -44,6 +52,11 @@ def describe_location(location: tuple[str, int] | None) -> str:
     filename, line = location
     text = linecache.getline(filename, line).strip()
     return f"{Path(filename).name}:{line}" + (f"  {text}" if text else "")
+
+
+def _raised_in(frame: FrameType) -> str:
+    """The folder of a network that raises an error itself: then the line that called it is to blame, not its own."""
+    return _ZOO if frame.f_code.co_filename.startswith(_ZOO) else ""
 
 
 class OneGraphError(RuntimeError):
@@ -61,7 +74,7 @@ class OneGraphError(RuntimeError):
     def __init__(self, message: str = "", *, hint: str | None = None, location: tuple[str, int] | None = None) -> None:
         self.message = message
         self.hint = hint
-        self.location = location if location is not None else user_location()
+        self.location = location if location is not None else _location_outside(_raised_in(sys._getframe(1)))
         super().__init__(message)
 
     def __str__(self) -> str:

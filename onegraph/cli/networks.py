@@ -35,7 +35,12 @@ def find_network(name: str) -> Network:
     """
     path, function = split_name(name)
     if not path:
-        return zoo.network(name)
+        found: Network = zoo.network(name)
+        if found.task != "classify":
+            raise ArgumentError(
+                f"{name} does not classify images", hint=f"those that do: {', '.join(zoo.names('classify'))}"
+            )
+        return found
     module = run_file(Path(path))
     make = function_of(module, path, function)
     return Network(
@@ -147,5 +152,6 @@ def _fitting(make: Callable[..., Any], path: str) -> Callable[..., Module]:
 
 def listing() -> str:
     """The networks of the zoo, a line each."""
-    width = max(len(name) for name in zoo.NETWORKS)
-    return "\n".join(f"  {name:<{width}}  {found.doc}" for name, found in zoo.NETWORKS.items())
+    found = [zoo.NETWORKS[name] for name in zoo.names("classify")]
+    width = max(len(network.name) for network in found)
+    return "\n".join(f"  {network.name:<{width}}  {network.doc}" for network in found)

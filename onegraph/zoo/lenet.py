@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from onegraph import nn
 from onegraph.frontend.tensor import Tensor
+from onegraph.zoo.registry import network
 
 
 class LeNet5(nn.Module):
@@ -39,6 +40,14 @@ class LeNet5(nn.Module):
         return self.output(self.f6(x).tanh())
 
 
+@network(
+    doc="LeNet-5: two convolutions, three dense layers",
+    input_size=(32, 32),
+    num_classes=10,
+    in_channels=1,
+    family="LeNet",
+    source="LeCun et al. 1998",
+)
 def lenet5(num_classes: int = 10, in_channels: int = 1) -> LeNet5:
     """LeNet-5 for 32 by 32 images.
 

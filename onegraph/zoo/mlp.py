@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from onegraph import nn
 from onegraph.frontend.tensor import Tensor
+from onegraph.zoo.registry import network
 
 
 class MLP(nn.Module):
@@ -42,6 +43,14 @@ class MLP(nn.Module):
         return self.output(x)
 
 
+@network(
+    doc="two hidden dense layers with ReLU",
+    input_size=(32, 32),
+    num_classes=10,
+    in_channels=1,
+    family="Perceptron",
+    source="Rumelhart et al. 1986",
+)
 def mlp(
     num_classes: int = 10,
     in_channels: int = 1,

@@ -168,7 +168,7 @@ def test_a_bad_parameter_is_named() -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["train", "lenet"], "there are lenet5, mlp\n  did you mean lenet5?"),
+        (["train", "lenet"], "did you mean lenet5?"),
         (["train", "missing.py:Net"], "missing.py: no such file"),
         (["train", "{file}:Nothing"], "has no function or class 'Nothing'"),
         (["train", "{file}:NoModule"], "must give an onegraph.nn.Module, and gave NoModule"),

@@ -60,8 +60,8 @@ def test_mlp_has_the_hidden_sizes_asked_for() -> None:
     assert counts == {"hidden.0": 7 * 31, "output": 4 * 8}
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_every_network_runs_and_learns(name: str) -> None:
+@pytest.mark.parametrize("name", ["lenet5", "mlp"])
+def test_small_networks_run_and_learn(name: str) -> None:
     og.manual_seed(0)
     found = network(name)
     model = found.make(num_classes=5, in_channels=3)
@@ -76,6 +76,6 @@ def test_networks_are_found_by_name_in_any_case() -> None:
 
 
 def test_an_unknown_network_lists_those_that_exist() -> None:
-    with pytest.raises(ArgumentError, match=r"'lenet'; there are lenet5, mlp") as caught:
+    with pytest.raises(ArgumentError, match=r"'lenet'; there are .*lenet5, mlp") as caught:
         network("lenet")
     assert caught.value.hint == "did you mean lenet5?"
