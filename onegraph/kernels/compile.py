@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import struct
 import threading
 from typing import Any
 
+from onegraph.errors import CompileError
 from onegraph.kernels.target import Target, host
 
 AS_WRITTEN = "; as written"
@@ -78,12 +80,37 @@ def _engine() -> Any:
 
 
 _lock = threading.Lock()
+_SYMBOLS = 2  # the type of an ELF section that is a table of symbols
+
+
+def undefined_symbols(code: bytes) -> list[str]:
+    """Functions that a 64-bit little-endian ELF object file calls and does not have; [] for other formats."""
+    if code[:6] != b"\x7fELF\x02\x01":
+        return []
+    (table,), (size, count) = struct.unpack_from("<Q", code, 40), struct.unpack_from("<HH", code, 58)
+    # Of a section: type, offset, size, the section of its names.
+    sections = [struct.unpack_from("<4xI16xQQI", code, table + size * i) for i in range(count)]
+    found = []
+    for kind, offset, length, link in sections:
+        if kind == _SYMBOLS:
+            for name, section in struct.iter_unpack("<I2xH16x", code[offset : offset + length]):
+                if name and section == 0:
+                    start = sections[link][1] + name
+                    found.append(code[start : code.index(b"\0", start)].decode())
+    return found
 
 
 def load(code: bytes, *names: str) -> list[int]:
-    """Map an object file into memory, for good, and give the addresses of its functions. Names must be new ones."""
+    """Map an object file into memory, for good, and give the addresses of its functions. Names must be new ones.
+
+    Raises:
+        CompileError: it calls a function that this process does not have. (Calling it would jump to address 0.)
+    """
     import llvmlite.binding as llvm
 
+    missing = [name for name in undefined_symbols(code) if not llvm.address_of_symbol(name)]
+    if missing:
+        raise CompileError(f"machine code of {names[0]} calls {', '.join(missing)}, which this process does not have")
     with _lock:
         engine = _engine()
         engine.add_object_file(llvm.ObjectFileRef.from_data(code))

@@ -238,7 +238,12 @@ class MathCode:
         return MathCode(self.function, vector_type("double", self.lanes), self.fma, self.scale)
 
     def through_double(self, function: Callable[..., Value], *arguments: Value) -> Value:
-        """A float32 function by way of float64: exact to little more than half of the last place."""
+        """A float32 function by way of float64: exact to little more than half of the last place.
+
+        The fence keeps LLVM from rounding before the sign is copied: for a result that becomes float16, it would then
+        round the sign with a library function that need not be there.
+        """
         wide = self.as_double()
         result = function(wide, *[self.function.convert("fpext", a, wide.type) for a in arguments])
+        result = self.function.intrinsic("llvm.arithmetic.fence", wide.type, [result])
         return self.function.convert("fptrunc", result, self.type)

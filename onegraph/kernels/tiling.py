@@ -304,7 +304,7 @@ def _tasks(spec: Contraction, target: Target, made: Tiling, blocked: int) -> Til
         wanted = min(wanted, 16)
     tiles = max(1, _up(count, max(1, min(count, _up(wanted, max(1, slices))))))
     if made.pack_b:
-        tiles = min(count, max(tiles, _up(_PACKED_ROWS, height)))
+        tiles = max(1, min(count, max(tiles, _up(_PACKED_ROWS, height))))  # there may be no rows at all
     if made.stream:  # so that each fetches a line for each k at most
         tiles = max(tiles, min(count, made.vectors))
     elif slices % 2 and wanted > 1:

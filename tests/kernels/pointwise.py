@@ -42,10 +42,17 @@ class Kernel:
         inputs, output: dtypes.
         lanes: how many elements at a time; the last vector is masked.
         target: the processor; the one that this runs on unless told.
+        run: whether the machine code is loaded; without it only looked at, as `code`.
     """
 
     def __init__(
-        self, write: Write, inputs: Sequence[DType], output: DType, lanes: int, target: Target | None = None
+        self,
+        write: Write,
+        inputs: Sequence[DType],
+        output: DType,
+        lanes: int,
+        target: Target | None = None,
+        run: bool = True,
     ) -> None:
         target = target or host()
         self.output = output
@@ -82,7 +89,10 @@ class Kernel:
 
         f.loop(0, n, lanes, body)
         f.ret()
-        (address,) = load(compile_text(str(module), target), name)
+        self.code = compile_text(str(module), target)
+        if not run:
+            return
+        (address,) = load(self.code, name)
         count = len(inputs) + 3
         types = [ctypes.c_void_p] * count
         types[-2] = ctypes.c_int64  # type: ignore[call-overload]

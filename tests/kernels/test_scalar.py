@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from typing import Any
 
 import numpy as np
 import pytest
 
-from onegraph.errors import GraphError
+from onegraph.errors import CompileError, GraphError
 from onegraph.ir.dtype import ALL, DType, bfloat16, bool_, float16, float32, float64, from_numpy, int8, int32, int64
 from onegraph.ir.dtype import float32_to_bfloat16 as to_bfloat16
 from onegraph.ir.node import Node, input_node
+from onegraph.kernels.compile import compile_text, load, undefined_symbols
 from onegraph.kernels.llvm import Function, Module, Value
 from onegraph.kernels.scalar import Code, Scalar, memory_type
 from onegraph.kernels.target import Target
@@ -119,6 +121,32 @@ def test_elementwise_records_have_a_lowering(op: Op) -> None:
 def test_value_is_that_of_the_reference(op: Op) -> None:
     for i, (dtypes, attributes) in enumerate(cases(op)):
         run_case(op, dtypes, attributes, LANES[i % 3], None)
+
+
+def test_code_that_needs_a_missing_function_is_refused() -> None:
+    text = "declare void @nobody_has_this()\ndefine void @calls_it() {\n call void @nobody_has_this()\n ret void\n}"
+    with pytest.raises(CompileError, match="calls_it calls nobody_has_this, which this process does not have"):
+        load(compile_text(text), "calls_it")
+
+
+@pytest.mark.parametrize("cpu", ["x86-64-v3", "x86-64-v4"])
+def test_no_operation_needs_a_library(cpu: str) -> None:
+    """A processor without instructions for float64 to float16, and one with them: LLVM must not call its own library."""
+    features = "+f16c,+fma,+avx2" + (",+avx512f,+avx512vl" if cpu.endswith("4") else "")
+    target = dataclasses.replace(PLAIN, cpu=cpu, features=features, has_fma=True)
+    for op in (op for op in ELEMENTWISE if float16.kind in op.dtypes):
+        for dtypes, attributes in cases(op):
+            if float16 in dtypes:
+                output = op(*[input_node((4,), d) for d in dtypes], **attributes).dtype
+                kernel = Kernel(
+                    lambda code, x: code.apply(op.name, x, attributes, output),  # noqa: B023
+                    dtypes,
+                    output,
+                    1,
+                    target,
+                    run=False,
+                )
+                assert set(undefined_symbols(kernel.code)) <= {"fmod", "fmodf"}, op.name  # of libm
 
 
 @pytest.mark.slow
