@@ -1,6 +1,6 @@
 """Layers, losses and first values, with PyTorch's names, arguments and defaults.
 
-Recurrent layers, MultiheadAttention, the Transformer and CTCLoss are not here yet; write attention with
+MultiheadAttention, the Transformer and CTCLoss are not here yet; write attention with
 `nn.functional.scaled_dot_product_attention`.
 
 Read next: `module.py` (what a module is), `layers.py`, `functional.py`.
@@ -128,12 +128,16 @@ from onegraph.nn.pooling import (
     MaxPool2d,
     MaxPool3d,
 )
+from onegraph.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
 
 __all__ = [
     "CELU",
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
@@ -176,6 +180,7 @@ __all__ = [
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
+    "GRUCell",
     "GaussianNLLLoss",
     "GroupNorm",
     "Hardshrink",
@@ -193,6 +198,7 @@ __all__ = [
     "LPPool1d",
     "LPPool2d",
     "LPPool3d",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -221,6 +227,9 @@ __all__ = [
     "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RNNBase",
+    "RNNCell",
+    "RNNCellBase",
     "RReLU",
     "ReLU",
     "ReLU6",

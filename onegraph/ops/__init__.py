@@ -47,6 +47,7 @@ from onegraph.ops import (
     pooling,
     quantiles,
     random,
+    recurrent,
     reduction,
     scan,
     softmax,
