@@ -128,7 +128,8 @@ from onegraph.nn.pooling import (
     MaxPool2d,
     MaxPool3d,
 )
-from onegraph.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
+from onegraph.nn.recurrent import GRU, LSTM, RNN, RNNBase
+from onegraph.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
 
 __all__ = [
     "CELU",
