@@ -29,6 +29,7 @@ _SUBPACKAGES = frozenset(
         "func",
         "hub",
         "interop",
+        "inspection",
         "keras",
         "linalg",
         "nn",
@@ -38,6 +39,7 @@ _SUBPACKAGES = frozenset(
         "static",
         "storage",
         "utils",
+        "zoo",
     }
 )
 _ELSEWHERE = {  # names that live in a subpackage, imported when they are first used
@@ -45,6 +47,7 @@ _ELSEWHERE = {  # names that live in a subpackage, imported when they are first 
     "load": "storage",
     "save_model": "storage",
     "load_model": "storage",
+    "summary": "inspection",
 }
 
 
