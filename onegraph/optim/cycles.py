@@ -11,7 +11,7 @@ from onegraph.optim.optimizer import Optimizer
 from onegraph.optim.schedule import LRScheduler, number, set_number
 
 
-def _for_each_group(name: str, value: Any, optimizer: Optimizer) -> list[float]:
+def for_each_group(name: str, value: Any, optimizer: Optimizer) -> list[float]:
     count = len(optimizer.param_groups)
     values = list(value) if isinstance(value, (list, tuple)) else [value] * count
     if len(values) != count:
@@ -112,9 +112,9 @@ class CyclicLR(LRScheduler):
         if mode not in ("triangular", "triangular2", "exp_range") and scale_fn is None:
             raise ArgumentError(f"CyclicLR: mode must be triangular, triangular2 or exp_range, got {mode!r}")
         if last_epoch == -1:
-            for lr, group in zip(_for_each_group("base_lr", base_lr, optimizer), optimizer.param_groups, strict=True):
+            for lr, group in zip(for_each_group("base_lr", base_lr, optimizer), optimizer.param_groups, strict=True):
                 set_number(group, "lr", lr)
-        self.max_lrs = _for_each_group("max_lr", max_lr, optimizer)
+        self.max_lrs = for_each_group("max_lr", max_lr, optimizer)
         self.total_size = float(step_size_up + (step_size_up if step_size_down is None else step_size_down))
         self.step_ratio = step_size_up / self.total_size
         self.mode, self.gamma, self.scale_fn = mode, gamma, scale_fn
@@ -122,11 +122,11 @@ class CyclicLR(LRScheduler):
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
             _check_momentum("CyclicLR", optimizer)
-            self.base_momentums = _for_each_group("base_momentum", base_momentum, optimizer)
-            self.max_momentums = _for_each_group("max_momentum", max_momentum, optimizer)
+            self.base_momentums = for_each_group("base_momentum", base_momentum, optimizer)
+            self.max_momentums = for_each_group("max_momentum", max_momentum, optimizer)
         super().__init__(optimizer, last_epoch)
         if last_epoch == -1:
-            self.base_lrs = _for_each_group("base_lr", base_lr, optimizer)
+            self.base_lrs = for_each_group("base_lr", base_lr, optimizer)
 
     def _scale(self, x: float) -> float:
         if self.scale_fn is not None:
@@ -208,15 +208,15 @@ class OneCycleLR(LRScheduler):
         else:
             self._phases.append((end, "max_lr", "min_lr", "base_momentum", "max_momentum"))
         if last_epoch == -1:
-            for top, group in zip(_for_each_group("max_lr", max_lr, optimizer), optimizer.param_groups, strict=True):
+            for top, group in zip(for_each_group("max_lr", max_lr, optimizer), optimizer.param_groups, strict=True):
                 group["initial_lr"] = top / div_factor
                 group["max_lr"] = top
                 group["min_lr"] = group["initial_lr"] / final_div_factor
         if cycle_momentum:
             _check_momentum("OneCycleLR", optimizer)
             if last_epoch == -1:
-                low = _for_each_group("base_momentum", base_momentum, optimizer)
-                high = _for_each_group("max_momentum", max_momentum, optimizer)
+                low = for_each_group("base_momentum", base_momentum, optimizer)
+                high = for_each_group("max_momentum", max_momentum, optimizer)
                 for group, a, b in zip(optimizer.param_groups, low, high, strict=True):
                     group["base_momentum"], group["max_momentum"] = a, b
                     _set_momentum(group, b)
@@ -290,7 +290,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.optimizer = optimizer
         self.mode, self.factor, self.patience, self.cooldown, self.eps = mode, factor, patience, cooldown, eps
         self.threshold, self.threshold_mode = threshold, threshold_mode
-        self.min_lrs = _for_each_group("min_lr", min_lr, optimizer)
+        self.min_lrs = for_each_group("min_lr", min_lr, optimizer)
         self.last_epoch = 0
         self._last_lr = self._present()
         self.best = math.inf if mode == "min" else -math.inf

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from onegraph.errors import ArgumentError, StateError, TraceError, UnsupportedError
+from onegraph.errors import ArgumentError, StateError, TraceError
 from onegraph.frontend.state import enable_grad, mode, no_grad
 from onegraph.frontend.tensor import Tensor, realize_tensors, tensor_from_array
 from onegraph.ir.dtype import float32, float64
 from onegraph.ops.cast import cast
+from onegraph.optim.line_search import Point, StrongWolfe
 from onegraph.optim.optimizer import Optimizer
 
 Vector = np.ndarray[Any, Any]
@@ -33,7 +34,7 @@ class LBFGS(Optimizer):
         tolerance_grad: stop when no gradient is larger.
         tolerance_change: stop when parameters and loss change less.
         history_size: number of earlier steps that shape the next.
-        line_search_fn: only None; 'strong_wolfe' is not supported.
+        line_search_fn: None for steps of length lr, or 'strong_wolfe' for a search along each direction.
     """
 
     def __init__(
@@ -47,10 +48,8 @@ class LBFGS(Optimizer):
         history_size: int = 100,
         line_search_fn: str | None = None,
     ) -> None:
-        if line_search_fn is not None:
-            raise UnsupportedError(
-                f"LBFGS: line_search_fn={line_search_fn!r} is not supported", hint="leave it out and choose lr"
-            )
+        if line_search_fn not in (None, "strong_wolfe"):
+            raise ArgumentError(f"LBFGS: line_search_fn must be None or 'strong_wolfe', got {line_search_fn!r}")
         super().__init__(
             params,
             {
@@ -114,23 +113,56 @@ class LBFGS(Optimizer):
                 break
             state["n_iter"] += 1
             self._next_direction(state, gradient, group["history_size"])
-            before = loss
+            before = state["prev_loss"] = loss
             short = min(1.0, 1.0 / float(np.abs(gradient).sum())) if state["n_iter"] == 1 else 1.0
             state["t"] = short * float(group["lr"])
             if float(gradient @ state["d"]) > -group["tolerance_change"]:
                 break
-            change = (state["d"] * self.dtype.type(state["t"])).astype(self.dtype)
-            self._move(change)
+            if group["line_search_fn"] is not None:
+                loss, gradient, count = self._search(closure, state, loss, gradient, group["tolerance_change"])
+                change = self._change(state)
+            else:
+                change = self._change(state)
+                self._move(change)
+                count = 0
+                if iteration != group["max_iter"]:
+                    _, loss, gradient = self._evaluate(closure)
+                    count = 1
+            evaluations += count
+            state["func_evals"] += count
             if iteration == group["max_iter"]:
                 break
-            _, loss, gradient = self._evaluate(closure)
-            evaluations += 1
-            state["func_evals"] += 1
             small = min(float(np.abs(change).max()), abs(loss - before))
             if evaluations >= group["max_eval"] or small <= group["tolerance_change"]:
                 break
         realize_tensors(self.params)
         return first
+
+    def _change(self, state: dict[str, Any]) -> Vector:
+        return (state["d"] * self.dtype.type(state["t"])).astype(self.dtype)
+
+    def _search(
+        self, closure: Callable[[], Any], state: dict[str, Any], loss: float, gradient: Vector, smallest: float
+    ) -> tuple[float, Vector, int]:
+        """Choose the step's length and take it; gives loss and gradient there, and how often the closure was called."""
+        before = [p.detach().clone() for p in self.params]
+
+        def place(length: float) -> None:
+            with no_grad():
+                for p, first in zip(self.params, before, strict=True):
+                    p.copy_(first)
+            state["t"] = length
+            self._move(self._change(state))
+
+        def evaluate(length: float) -> tuple[float, Vector]:
+            place(length)
+            return self._evaluate(closure)[1:]
+
+        start = Point(0.0, loss, gradient, float(gradient @ state["d"]))
+        search = StrongWolfe(evaluate, state["d"], start, smallest)
+        found = search.search(state["t"])
+        place(found.length)
+        return found.loss, found.gradient, search.evaluations
 
     def _next_direction(self, state: dict[str, Any], gradient: Vector, history_size: int) -> None:
         """Set `d`, minus the gradient times an estimate of the inverse of the second derivatives."""
@@ -138,7 +170,7 @@ class LBFGS(Optimizer):
             state.update(d=-gradient, old_dirs=[], old_stps=[], ro=[], H_diag=1.0)
         else:
             y = gradient - state["prev_flat_grad"]
-            s = (state["d"] * self.dtype.type(state["t"])).astype(self.dtype)
+            s = self._change(state)
             curvature = float(y @ s)
             if curvature > 1e-10:
                 if len(state["ro"]) == history_size:
@@ -164,11 +196,27 @@ class LBFGS(Optimizer):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take state and settings from `state_dict()`."""
+        state_dict = self._before_load(state_dict)
         groups = state_dict["param_groups"]
         if len(groups) != 1 or len(groups[0]["params"]) != len(self.params):
             raise StateError(f"LBFGS: the loaded state is not of one group of {len(self.params)} parameters")
         self.state[self.params[0]] = {k: _host(v) for k, v in state_dict["state"].get(0, {}).items()}
         self.param_groups[0].update({k: copy.deepcopy(v) for k, v in groups[0].items() if k != "params"})
+        self._after_load()
+
+    def state_dict(self) -> dict[str, Any]:
+        """State and settings, in PyTorch's layout, vectors as tensors."""
+        state = super().state_dict()
+        return {**state, "state": {n: {k: _tensors(v) for k, v in s.items()} for n, s in state["state"].items()}}
+
+
+def _tensors(value: Any) -> Any:
+    """Vectors as tensors."""
+    if isinstance(value, list):
+        return [_tensors(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return tensor_from_array(value.copy(), float64 if value.dtype == np.float64 else float32)
+    return value
 
 
 def _host(value: Any) -> Any:

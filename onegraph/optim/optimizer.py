@@ -21,13 +21,31 @@ from onegraph.nn.functional import node_of
 from onegraph.nn.module import clear_gradients
 from onegraph.nn.state import compute_pending, full
 from onegraph.ops.cast import cast
+from onegraph.optim.hooks import (
+    Hooks,
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+    with_hooks,
+)
 from onegraph.optim.rules import Hyper, Rule, Slot, apply_rule
 
-_PAIRS = {"beta1": ("betas", 0), "beta2": ("betas", 1)}
+__all__ = ["Optimizer", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook"]
+
+_PAIRS = {
+    "beta1": ("betas", 0),
+    "beta2": ("betas", 1),
+    "etaminus": ("etas", 0),
+    "etaplus": ("etas", 1),
+    "step_size_min": ("step_sizes", 0),
+    "step_size_max": ("step_sizes", 1),
+    "eps1": ("eps", 0),
+    "eps2": ("eps", 1),
+}
+_SHARED = frozenset({"step", "mu_product", "eta", "mu"})  # state that is one number, whatever the parameter
 
 
-class Optimizer:
-    """Base of all optimizers.
+class Optimizer(Hooks):
+    """Base of all optimizers. A subclass that defines `step` itself finds parameters, settings and state here.
 
     Args:
         params: tensors, pairs of name and tensor, or dicts with 'params' and settings of their own.
@@ -39,7 +57,7 @@ class Optimizer:
         state: of each parameter, a dict of tensors by name.
     """
 
-    rule: Rule
+    rule: Rule | None = None
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
@@ -73,7 +91,7 @@ class Optimizer:
             params = [p for _, p in params]
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for p in params:
-            _check_parameter(p)
+            _check_parameter(p, bool(self.defaults.get("differentiable")))
             if id(p) in known:
                 raise ArgumentError("a parameter appears twice in an optimizer", hint="put it into one group only")
             known.add(id(p))
@@ -86,10 +104,6 @@ class Optimizer:
 
     def _check_group(self, group: dict[str, Any]) -> None:
         """Refuse settings that make no sense."""
-        if group.get("differentiable"):
-            raise UnsupportedError(
-                "differentiable=True is not supported", hint="write the update with og.grad(create_graph)"
-            )
         for name in (
             "lr",
             "eps",
@@ -99,8 +113,11 @@ class Optimizer:
             "lr_decay",
             "initial_accumulator_value",
             "momentum_decay",
+            "lambd",
         ):
             value = group.get(name, 0)
+            if isinstance(value, tuple):  # the two of Adafactor
+                continue
             if not isinstance(value, (Tensor, Real)):
                 raise ArgumentTypeError(f"{type(self).__name__}: {name} must be a number, got {value!r}")
             if isinstance(value, (int, float)) and not value >= 0:
@@ -119,18 +136,23 @@ class Optimizer:
 
     # ---- one step
 
+    @with_hooks
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update all parameters that have a gradient, and compute everything that waits in one plan.
 
         Args:
             closure: computes the loss again, with `backward`; its result is returned.
         """
+        if self.rule is None:
+            raise UnsupportedError(
+                f"{type(self).__name__} defines no step", hint="write `def step(self, closure=None)`"
+            )
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
         written: list[tuple[Tensor, Node]] = []
-        with no_grad():
+        with enable_grad() if self.defaults.get("differentiable") else no_grad():
             for index, group in enumerate(self.param_groups):
                 active = [p for p in group["params"] if p.grad is not None]
                 if active:
@@ -151,8 +173,10 @@ class Optimizer:
 
     def _update(self, index: int, active: list[Tensor], written: list[tuple[Tensor, Node]]) -> None:
         """Record the updates of one group."""
+        assert self.rule is not None
         hyper = self._hyper(index)
         slots = self.rule.slots(hyper)
+        records = mode.gradients  # a step that is itself differentiated
         self._prepare_state(self.param_groups[index], active, slots, hyper)
         shared: dict[int, Node] = {}  # of state that several parameters share, the value before the step
         new_shared: dict[int, tuple[Tensor, Node]] = {}
@@ -161,19 +185,20 @@ class Optimizer:
             before = {
                 n: shared.setdefault(id(state[n]), node_of(state[n])) if s.scalar else node_of(state[n])
                 for n, s in slots.items()
+                if n in state
             }
             new, found = apply_rule(self.rule, node_of(p), node_of(p.grad), before, hyper)  # type: ignore[arg-type]
             written.append((p, p.node))
-            p._assign(new)
+            p._assign(new, records)
             for name, node in found.items():
                 if slots[name].scalar:
                     new_shared[id(state[name])] = (state[name], node)
                 else:
                     written.append((state[name], state[name].node))
-                    state[name]._assign(node)
+                    state[name]._assign(node, records)
         for tensor, node in new_shared.values():
             written.append((tensor, tensor.node))
-            tensor._assign(node)
+            tensor._assign(node, records)
 
     def _hyper(self, index: int) -> Hyper:
         """The numbers of a group; each is read anew at every step, also when the step is traced."""
@@ -209,8 +234,8 @@ class Optimizer:
                     state[name] = full((), start, float64)
                 elif slot.scalar:
                     fresh.setdefault(name, full((), start, float64))
-                else:
-                    state[name] = full(tuple(p.shape), start, p.dtype)
+                elif (shape := slot.shape(tuple(p.shape))) is not None:
+                    state[name] = full(shape, start, p.dtype)
             for name in fresh:
                 state.setdefault(name, fresh[name])
         scalars = [name for name, slot in slots.items() if slot.scalar]
@@ -242,6 +267,7 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """State and settings, in PyTorch's layout: parameters are numbered in the order of the groups."""
+        self._before_state_dict()
         numbers: dict[int, int] = {}
         groups = []
         for group in self.param_groups:
@@ -250,7 +276,7 @@ class Optimizer:
             packed = {k: v for k, v in group.items() if k != "params"}
             groups.append({**packed, "params": [numbers[id(p)] for p in group["params"]]})
         state = {numbers[id(p)]: dict(s) for p, s in self.state.items() if s}
-        return {"state": state, "param_groups": groups}
+        return self._after_state_dict({"state": state, "param_groups": groups})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take state and settings from `state_dict()` of an optimizer with groups of the same sizes.
@@ -258,6 +284,7 @@ class Optimizer:
         Raises:
             StateError: the groups or the shapes of the state do not fit.
         """
+        state_dict = self._before_load(state_dict)
         if not isinstance(state_dict, Mapping) or not {"param_groups", "state"} <= state_dict.keys():
             raise StateError(
                 "this is no state of an optimizer: 'state' and 'param_groups' are missing",
@@ -275,7 +302,7 @@ class Optimizer:
         }
         loaded = {n: {k: _loaded(v) for k, v in s.items()} for n, s in state_dict["state"].items() if n in by_number}
         for number, values in loaded.items():
-            _check_shapes(number, by_number[number], values)
+            self._check_shapes(number, by_number[number], values)
         with no_grad():
             for group in groups:
                 shared: dict[tuple[str, float], Tensor] = {}  # parameters of one group that counted alike go on so
@@ -287,25 +314,39 @@ class Optimizer:
                 self.state.pop(p, None)
         for mine, group in zip(self.param_groups, groups, strict=True):
             mine.update({k: copy.deepcopy(v) for k, v in group.items() if k != "params"})
+        self._after_load()
+
+    def _check_shapes(self, number: int, p: Tensor, values: dict[str, Any]) -> None:
+        if self.rule is None:  # the state of a subclass with a step of its own may have any shape
+            return
+        slots = self.rule.slots(Hyper({}))
+        for name, value in values.items():
+            if not isinstance(value, Tensor) or not value.ndim:
+                continue
+            wanted = slots[name].shape(tuple(p.shape)) if name in slots else tuple(p.shape)
+            if tuple(value.shape) != wanted:
+                raise StateError(
+                    f"{name} of parameter {number} has shape {tuple(value.shape)}, "
+                    f"{tuple(p.shape) if wanted is None else wanted} is needed for a parameter of {tuple(p.shape)}"
+                )
 
     def _load_one(self, p: Tensor, values: dict[str, Any], shared: dict[tuple[str, float], Tensor]) -> None:
         state = self.state[p]
         for name, value in values.items():
             if not isinstance(value, Tensor):
                 state[name] = value
-            elif (value.ndim == 0 and p.ndim != 0) or name in ("step", "mu_product"):
+            elif (value.ndim == 0 and p.ndim != 0) or name in _SHARED:
                 key = (name, float(value.item()))
                 state[name] = shared.setdefault(key, full((), key[1], float64))
-            elif isinstance(state.get(name), Tensor):
-                state[name]._assign(cast(value.node, p.dtype))
             else:
-                state[name] = full(tuple(p.shape), 0, p.dtype)
+                if not isinstance(state.get(name), Tensor) or state[name].shape != value.shape:
+                    state[name] = full(tuple(value.shape), 0, p.dtype)
                 state[name]._assign(cast(value.node, p.dtype))
         for name in [n for n in state if n not in values]:
             del state[name]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k != "_jit_methods"}
+        return {k: v for k, v in self.__dict__.items() if k not in ("_jit_methods", "_hooks")}
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -315,10 +356,10 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
-def _check_parameter(p: Any) -> None:
+def _check_parameter(p: Any, differentiable: bool) -> None:
     if not isinstance(p, Tensor):
         raise ArgumentTypeError(f"an optimizer can only optimize tensors, got {type(p).__name__}")
-    if p._requires_grad and not p.is_leaf:
+    if p._requires_grad and not (p.is_leaf or differentiable or p._retains_grad):
         raise GradientError(
             "an optimizer cannot optimize the result of an operation", hint="optimize the tensor it was computed from"
         )
@@ -330,11 +371,3 @@ def _loaded(value: Any) -> Any:
         return Tensor(float(value)) if isinstance(value, float) else value
     array = value.__array__()
     return Tensor(array, dtype=array.dtype)
-
-
-def _check_shapes(number: int, p: Tensor, values: dict[str, Any]) -> None:
-    for name, value in values.items():
-        if isinstance(value, Tensor) and value.ndim and tuple(value.shape) != tuple(p.shape):
-            raise StateError(
-                f"{name} of parameter {number} has shape {tuple(value.shape)}, the parameter has {tuple(p.shape)}"
-            )

@@ -3,7 +3,8 @@
 A rule takes a parameter, its gradient, the state that belongs to the parameter, and the numbers of the step; it
 gives the new parameter and the new state. `Rule.slots` says what the state is at first.
 
-Read next: `optimizer.py`, which keeps parameters and state as tensors.
+Read next: `more_rules.py` (those of ASGD, Rprop, Muon, Adafactor and SparseAdam), `optimizer.py`, which keeps
+parameters and state as tensors.
 """
 
 from __future__ import annotations
@@ -76,10 +77,12 @@ class Slot:
     Attributes:
         start: its first value, or the name of the number that gives it.
         scalar: whether it is a single float64 number, the same for all parameters that are always updated together.
+        shape: from the shape of the parameter that of the state, None for parameters that have no such state.
     """
 
     start: float | str = 0.0
     scalar: bool = False
+    shape: Callable[[tuple[int, ...]], tuple[int, ...] | None] = tuple
 
 
 @dataclass(frozen=True)
@@ -105,12 +108,12 @@ def apply_rule(rule: Rule, param: Node, grad: Node, state: State, hyper: Hyper) 
 STEP = Slot(0.0, scalar=True)
 
 
-def _count(state: State, hyper: Hyper) -> Node:
+def count(state: State, hyper: Hyper) -> Node:
     """The number of this step, from 1."""
     return hyper.once(("count", state["step"]), lambda: add(state["step"], 1.0))
 
 
-def _direction(param: Node, grad: Node, hyper: Hyper) -> Node:
+def direction_of(param: Node, grad: Node, hyper: Hyper) -> Node:
     """The gradient, turned round for maximizing, with weight decay added."""
     if hyper.has("maximize"):
         grad = NEG(grad)
@@ -151,7 +154,7 @@ def _sgd_slots(hyper: Hyper) -> dict[str, Slot]:
 
 
 def _sgd(param: Node, grad: Node, state: State, hyper: Hyper) -> tuple[Node, State]:
-    g = _direction(param, grad, hyper)
+    g = direction_of(param, grad, hyper)
     if not hyper.has("momentum"):
         return _moved(param, hyper["lr"], g, hyper), {}
     momentum = hyper.like("momentum", param)
@@ -159,7 +162,7 @@ def _sgd(param: Node, grad: Node, state: State, hyper: Hyper) -> tuple[Node, Sta
     new: State = {}
     if hyper.has("dampening"):
         # The first gradient goes in whole, the others dampened.
-        new["step"] = _count(state, hyper)
+        new["step"] = count(state, hyper)
         first = EQ(state["step"], constant(0.0, float64))
         part = WHERE(first, constant(1.0, param.dtype), hyper.rest("dampening", param))
         buffer = ADD(kept, MUL(g, part))
@@ -178,9 +181,9 @@ momentum in deep learning", 2013, with PyTorch's form of momentum."""
 # ---- Adam and its relatives
 
 
-def _corrections(state: State, hyper: Hyper) -> tuple[Node, Node]:
+def corrections(state: State, hyper: Hyper) -> tuple[Node, Node]:
     """1 - beta1**t and 1 - beta2**t, in float64."""
-    t = _count(state, hyper)
+    t = count(state, hyper)
 
     def correction(name: str) -> Node:
         return hyper.once(("correction", name, t), lambda: sub(1.0, POW(hyper[name], t)))
@@ -194,14 +197,14 @@ def _adam_slots(hyper: Hyper) -> dict[str, Slot]:
 
 
 def _adam(param: Node, grad: Node, state: State, hyper: Hyper) -> tuple[Node, State]:
-    g = _direction(param, grad, hyper)
+    g = direction_of(param, grad, hyper)
     param = _decayed(param, hyper)
     mean = _towards(state["exp_avg"], g, "beta1", hyper)
     square = _towards_square(state["exp_avg_sq"], g, "beta2", hyper)
-    new = {"step": _count(state, hyper), "exp_avg": mean, "exp_avg_sq": square}
+    new = {"step": count(state, hyper), "exp_avg": mean, "exp_avg_sq": square}
     if hyper.has("amsgrad"):
         square = new["max_exp_avg_sq"] = MAXIMUM(state["max_exp_avg_sq"], square)
-    one, two = _corrections(state, hyper)
+    one, two = corrections(state, hyper)
     size = hyper.once(("size", one), lambda: DIV(hyper["lr"], one))
     root = hyper.once(("root", two), lambda: SQRT(two))
     scale = ADD(DIV(SQRT(square), hyper.as_dtype(root, param.dtype)), hyper.like("eps", param))
@@ -225,7 +228,7 @@ def _mu(t: Node, hyper: Hyper) -> Node:
 
 def _nadam_sizes(state: State, hyper: Hyper) -> tuple[Node, Node, Node]:
     """The new product of momenta, and the factors of the gradient and of its mean."""
-    t = _count(state, hyper)
+    t = count(state, hyper)
     now, following = _mu(t, hyper), _mu(add(t, 1.0), hyper)
     product = MUL(state["mu_product"], now)
     of_gradient = DIV(MUL(hyper["lr"], sub(1.0, now)), sub(1.0, product))
@@ -234,18 +237,18 @@ def _nadam_sizes(state: State, hyper: Hyper) -> tuple[Node, Node, Node]:
 
 
 def _nadam(param: Node, grad: Node, state: State, hyper: Hyper) -> tuple[Node, State]:
-    g = _direction(param, grad, hyper)
+    g = direction_of(param, grad, hyper)
     param = _decayed(param, hyper)
     mean = _towards(state["exp_avg"], g, "beta1", hyper)
     square = _towards_square(state["exp_avg_sq"], g, "beta2", hyper)
     product, of_gradient, of_mean = hyper.once(
         ("nadam", state["step"], state["mu_product"]), lambda: _nadam_sizes(state, hyper)
     )
-    _, two = _corrections(state, hyper)
+    _, two = corrections(state, hyper)
     scale = ADD(SQRT(DIV(square, hyper.as_dtype(two, param.dtype))), hyper.like("eps", param))
     param = SUB(param, DIV(MUL(g, hyper.as_dtype(of_gradient, param.dtype)), scale))
     param = SUB(param, DIV(MUL(mean, hyper.as_dtype(of_mean, param.dtype)), scale))
-    return param, {"step": _count(state, hyper), "mu_product": product, "exp_avg": mean, "exp_avg_sq": square}
+    return param, {"step": count(state, hyper), "mu_product": product, "exp_avg": mean, "exp_avg_sq": square}
 
 
 nadam = Rule(_nadam, _nadam_slots)
@@ -254,8 +257,8 @@ nadam = Rule(_nadam, _nadam_slots)
 
 def _radam_sizes(state: State, hyper: Hyper) -> tuple[Node, Node]:
     """Whether the variance is rectified in this step, and the factor if so."""
-    t = _count(state, hyper)
-    _, two = _corrections(state, hyper)
+    t = count(state, hyper)
+    _, two = corrections(state, hyper)
     longest = sub(div(2.0, sub(1.0, hyper["beta2"])), 1.0)
     length = SUB(longest, DIV(MUL(mul(t, 2.0), POW(hyper["beta2"], t)), two))
     rectified = GT(length, constant(5.0, float64))
@@ -266,17 +269,17 @@ def _radam_sizes(state: State, hyper: Hyper) -> tuple[Node, Node]:
 
 
 def _radam(param: Node, grad: Node, state: State, hyper: Hyper) -> tuple[Node, State]:
-    g = _direction(param, grad, hyper)
+    g = direction_of(param, grad, hyper)
     param = _decayed(param, hyper)
     mean = _towards(state["exp_avg"], g, "beta1", hyper)
     square = _towards_square(state["exp_avg_sq"], g, "beta2", hyper)
-    one, _ = _corrections(state, hyper)
+    one, _ = corrections(state, hyper)
     rectified, factor = hyper.once(("radam", state["step"]), lambda: _radam_sizes(state, hyper))
     size = hyper.once(("size", one), lambda: DIV(hyper["lr"], one))
     adaptive = DIV(hyper.as_dtype(factor, param.dtype), ADD(SQRT(square), hyper.like("eps", param)))
     update = MUL(mean, hyper.as_dtype(size, param.dtype))
     param = SUB(param, MUL(update, WHERE(rectified, adaptive, constant(1.0, param.dtype))))
-    return param, {"step": _count(state, hyper), "exp_avg": mean, "exp_avg_sq": square}
+    return param, {"step": count(state, hyper), "exp_avg": mean, "exp_avg_sq": square}
 
 
 radam = Rule(_radam, lambda hyper: {"step": STEP, "exp_avg": Slot(), "exp_avg_sq": Slot()})
@@ -284,14 +287,14 @@ radam = Rule(_radam, lambda hyper: {"step": STEP, "exp_avg": Slot(), "exp_avg_sq
 
 
 def _adamax(param: Node, grad: Node, state: State, hyper: Hyper) -> tuple[Node, State]:
-    g = _direction(param, grad, hyper)
+    g = direction_of(param, grad, hyper)
     mean = _towards(state["exp_avg"], g, "beta1", hyper)
     largest = MUL(state["exp_inf"], hyper.like("beta2", param))
     largest = MAXIMUM(largest, ADD(ABS(g), hyper.like("eps", param)))
-    one, _ = _corrections(state, hyper)
+    one, _ = corrections(state, hyper)
     size = hyper.once(("size", one), lambda: DIV(hyper["lr"], one))
     param = SUB(param, DIV(MUL(mean, hyper.as_dtype(size, param.dtype)), largest))
-    return param, {"step": _count(state, hyper), "exp_avg": mean, "exp_inf": largest}
+    return param, {"step": count(state, hyper), "exp_avg": mean, "exp_inf": largest}
 
 
 adamax = Rule(_adamax, lambda hyper: {"step": STEP, "exp_avg": Slot(), "exp_inf": Slot()})
@@ -311,9 +314,9 @@ def _rmsprop_slots(hyper: Hyper) -> dict[str, Slot]:
 
 
 def _rmsprop(param: Node, grad: Node, state: State, hyper: Hyper) -> tuple[Node, State]:
-    g = _direction(param, grad, hyper)
+    g = direction_of(param, grad, hyper)
     square = _towards_square(state["square_avg"], g, "alpha", hyper)
-    new = {"step": _count(state, hyper), "square_avg": square}
+    new = {"step": count(state, hyper), "square_avg": square}
     if hyper.has("centered"):
         mean = new["grad_avg"] = _towards(state["grad_avg"], g, "alpha", hyper)
         square = SUB(square, MUL(mean, mean))
@@ -332,8 +335,8 @@ rmsprop = Rule(_rmsprop, _rmsprop_slots)
 
 
 def _adagrad(param: Node, grad: Node, state: State, hyper: Hyper) -> tuple[Node, State]:
-    g = _direction(param, grad, hyper)
-    t = _count(state, hyper)
+    g = direction_of(param, grad, hyper)
+    t = count(state, hyper)
     size = hyper.once(("size", t), lambda: DIV(hyper["lr"], add(MUL(state["step"], hyper["lr_decay"]), 1.0)))
     total = ADD(state["sum"], MUL(g, g))
     scale = ADD(SQRT(total), hyper.like("eps", param))
@@ -345,11 +348,11 @@ adagrad = Rule(_adagrad, lambda hyper: {"step": STEP, "sum": Slot("initial_accum
 
 
 def _adadelta(param: Node, grad: Node, state: State, hyper: Hyper) -> tuple[Node, State]:
-    g = _direction(param, grad, hyper)
+    g = direction_of(param, grad, hyper)
     square = _towards_square(state["square_avg"], g, "rho", hyper)
     eps = hyper.like("eps", param)
     change = MUL(DIV(SQRT(ADD(state["acc_delta"], eps)), SQRT(ADD(square, eps))), g)
-    new = {"step": _count(state, hyper), "square_avg": square}
+    new = {"step": count(state, hyper), "square_avg": square}
     new["acc_delta"] = _towards_square(state["acc_delta"], change, "rho", hyper)
     return _moved(param, hyper["lr"], change, hyper), new
 

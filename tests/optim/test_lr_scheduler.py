@@ -65,11 +65,39 @@ def settings(optimizer: Any) -> list[float]:
 def test_rates_are_those_of_torch(make: Make, kind: str) -> None:
     ours, theirs = optimizers(kind)
     mine, expected = make(og.optim.lr_scheduler, ours), make(torch.optim.lr_scheduler, theirs)
-    for step in range(22):
+    steps = 25 if "OneCycleLR" in type(mine).__name__ else 120
+    for step in range(steps):
         np.testing.assert_allclose(settings(ours), settings(theirs), rtol=1e-12, err_msg=f"step {step}")
         np.testing.assert_allclose(mine.get_last_lr(), expected.get_last_lr(), rtol=1e-12)
+        if step + 1 < steps:
+            mine.step()
+            expected.step()
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of")
+@pytest.mark.filterwarnings("ignore:The epoch parameter")
+@pytest.mark.parametrize("make", SCHEDULES.values(), ids=SCHEDULES)
+def test_state_goes_to_torch_and_back(make: Make) -> None:
+    ours, theirs = optimizers("SGD")
+    mine, expected = make(og.optim.lr_scheduler, ours), make(torch.optim.lr_scheduler, theirs)
+    for _ in range(8):
+        expected.step()
+    mine.load_state_dict(expected.state_dict())
+    for group, other in zip(ours.param_groups, theirs.param_groups, strict=True):
+        group.update({k: v for k, v in other.items() if k != "params"})
+    for _ in range(6):
         mine.step()
         expected.step()
+        np.testing.assert_allclose(settings(ours), settings(theirs), rtol=1e-12)
+    again = optimizers("SGD")[1]
+    theirs_again = make(torch.optim.lr_scheduler, again)
+    theirs_again.load_state_dict(mine.state_dict())
+    for group, other in zip(again.param_groups, ours.param_groups, strict=True):
+        group.update({k: v for k, v in other.items() if k != "params"})
+    for _ in range(6):
+        mine.step()
+        theirs_again.step()
+        np.testing.assert_allclose(settings(ours), settings(again), rtol=1e-12)
 
 
 @pytest.mark.parametrize("make", SCHEDULES.values(), ids=SCHEDULES)
