@@ -4,10 +4,12 @@
     model = zoo.resnet50()                            # first values as in the paper
     model = zoo.resnet50(weights="IMAGENET1K_V2")     # published weights
     zoo.NETWORKS                                      # all of them
+    zoo.replace_head(model, num_classes=5)            # fine-tuning: `finetune.py`
 
 Read next: `registry.py`, which says how to add one; `README.md`, which lists the files.
 """
 
+from onegraph.zoo.finetune import freeze, head_of, parameter_groups, replace_head, stages, unfreeze
 from onegraph.zoo.gpt import GPT, gpt, gpt2
 from onegraph.zoo.lenet import LeNet5, lenet5
 from onegraph.zoo.mlp import MLP, mlp
