@@ -137,6 +137,10 @@ class StorageError(OneGraphError, OSError):
     """A file that cannot be written, or that is missing, truncated, corrupt or unsafe."""
 
 
+class UnsafeFileError(StorageError):
+    """A file that asks for code to be run, or for a name that is no part of weights. Nothing was run."""
+
+
 class DownloadError(StorageError):
     """A file that cannot be had from the network; names the address, and where to put the file by hand."""
 

@@ -1,7 +1,8 @@
 """Checkpoints: nested state on disk, whole or not at all, and found damaged rather than loaded wrong.
 
-`save` and `load` keep state in one safetensors file, which other programs can read too; `save_checkpoint` and
-`load_checkpoint` in a folder; `Checkpoints` keeps the last few of a training run. Loading runs no code.
+`save` and `load` keep state in one file, which other programs can read too: safetensors, or PyTorch's format for names that
+PyTorch uses (`.pth`, `.pt`, `.bin`). `save_checkpoint` and `load_checkpoint` keep it in a folder; `Checkpoints` keeps the
+last few of a training run. Loading runs no code.
 
 Read next: `state.py` (what state is), `atomic.py` (whole or not at all), `model.py` (models that run without their code).
 """
@@ -37,6 +38,9 @@ _STATE: Final = "state.json"
 def save(obj: Any, f: Any) -> None:
     """Keep state in one file, whole or not at all.
 
+    The name decides on the format: `.pth`, `.pt`, `.bin` and `.pth.tar` give the archive that `torch.load` reads; any other
+    name, and anything with a `write` method, gives safetensors with the structure as metadata and a checksum of it all.
+
     Args:
         obj: tensors, arrays, numbers, strings, bytes, None, and dicts, lists and tuples of them, such as a `state_dict()`.
         f: the file to write, or something with a `write` method.
@@ -52,6 +56,11 @@ def save(obj: Any, f: Any) -> None:
     >>> load(file)
     {'weight': tensor([1., 1.]), 'step': 7}
     """
+    from onegraph.interop.pytorch_writer import is_pytorch_name, write_pytorch  # which is built on this folder
+
+    if is_pytorch_name(f):
+        write_pytorch(obj, f)
+        return
     encoder = Encoder("save")
     structure = to_json(encoder.encode(obj))
     arrays = encoder.stored()
@@ -65,32 +74,39 @@ def save(obj: Any, f: Any) -> None:
         f.write(path.read_bytes())
 
 
-def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
-    """Read what `save` wrote; also any safetensors file, as a dict of tensors, and checkpoint folders.
+def load(f: Any, map_location: Any = None, *, weights_only: bool = True, mmap: bool = False) -> Any:
+    """Read what `save` wrote, what `torch.save` wrote, any safetensors file as a dict of tensors, or a checkpoint folder.
+
+    The content decides, not the name. No code of a file ever runs: see `onegraph/interop/pickle_machine.py`.
 
     Args:
         f: a file, a folder, or something with a `read` method.
-        map_location: None or 'cpu', the only place there is.
-        weights_only: accepted for readers' benefit; no code ever runs.
+        map_location: None or 'cpu', the only place there is; a function or a dict, as PyTorch takes them, changes nothing.
+        weights_only: accepted for readers' benefit; there is no other way.
+        mmap: leave the numbers of a PyTorch file where they are until they are used; it must not change meanwhile.
 
     Raises:
+        UnsafeFileError: the file asks for something that is no part of weights.
         StorageError: the file is missing, truncated or damaged.
     """
-    if map_location is not None:
+    if map_location is not None and not callable(map_location) and not isinstance(map_location, Mapping):
         Device(map_location)
     if hasattr(f, "read"):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "state")
             path.write_bytes(f.read())
-            return _load_one(path)
-    return load_checkpoint(f) if os.path.isdir(f) else _load_one(Path(f))
+            return _load_one(path, False)
+    return load_checkpoint(f) if os.path.isdir(f) else _load_one(Path(f), mmap)
 
 
-def _load_one(path: Path) -> Any:
+def _load_one(path: Path, mmap: bool) -> Any:
     try:
         arrays, metadata = load_file(path)
     except StorageError:
-        _refuse_pickle(path)
+        from onegraph.interop.pytorch_reader import is_pytorch, read_pytorch  # which is built on this folder
+
+        if is_pytorch(_start(path)):
+            return read_pytorch(path, mmap)
         raise
     if not any(key.startswith("onegraph.") for key in metadata):
         return {name: load_tensor(stored) for name, stored in arrays.items()}
@@ -102,18 +118,11 @@ def _load_one(path: Path) -> Any:
     return Decoder(str(path), arrays).decode_all(from_json(structure, path))
 
 
-def _refuse_pickle(path: Path) -> None:
-    """Say so when a file that could not be read is one of torch.save."""
+def _start(path: Path) -> bytes:
     try:
-        start = read_bytes(path, 1 << 40, 4)
+        return read_bytes(path, 1 << 50, 16)
     except StorageError:
-        return
-    if start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] in (b"\2", b"\3", b"\4", b"\5")):
-        damaged(
-            path,
-            "it is a pickle, as torch.save writes, and reading one can run any code",
-            "convert it where you trust it: safetensors.torch.save_file(torch.load(file), 'weights.safetensors')",
-        )
+        return b""
 
 
 def _digest(structure: str, arrays: Mapping[str, StoredArray]) -> str:
