@@ -24,7 +24,8 @@ Policy: TypeAlias = "Callable[[Sequence[Any], dict[str, Any], DType], DType | No
 
 _LOW = (
     "matmul mm bmm addmm addbmm baddbmm linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d "
-    "prelu scaled_dot_product_attention chain_matmul multi_dot vecdot tensordot matrix_power affine_grid"
+    "prelu scaled_dot_product_attention multi_head_attention_forward chain_matmul multi_dot vecdot tensordot "
+    "matrix_power affine_grid"
 )
 _FLOAT32 = (
     "prod trace quantile nanquantile cdist inverse inv cholesky cholesky_solve pinverse pinv qr svd svdvals eigh eigvalsh "

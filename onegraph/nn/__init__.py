@@ -1,8 +1,5 @@
 """Layers, losses and first values, with PyTorch's names, arguments and defaults.
 
-MultiheadAttention, the Transformer and CTCLoss are not here yet; write attention with
-`nn.functional.scaled_dot_product_attention`.
-
 Read next: `module.py` (what a module is), `layers.py`, `functional.py`.
 """
 
@@ -37,6 +34,7 @@ from onegraph.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from onegraph.nn.attention import MultiheadAttention
 from onegraph.nn.containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from onegraph.nn.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from onegraph.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
@@ -130,6 +128,13 @@ from onegraph.nn.pooling import (
 )
 from onegraph.nn.recurrent import GRU, LSTM, RNN, RNNBase
 from onegraph.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
+from onegraph.nn.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     "CELU",
@@ -218,6 +223,7 @@ __all__ = [
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "PairwiseDistance",
@@ -254,6 +260,11 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",

@@ -128,6 +128,21 @@ class ModuleList(_Numbered):
         super().__init__()
         self.extend(modules or ())
 
+    def __repr__(self) -> str:
+        """Equal neighbours once, with their number: (0-1): 2 x Linear(...)."""
+        groups: list[tuple[int, str, int]] = []  # first, text, how many
+        for i, text in enumerate(map(repr, self)):
+            if groups and groups[-1][1] == text:
+                groups[-1] = (groups[-1][0], text, groups[-1][2] + 1)
+            else:
+                groups.append((i, text, 1))
+        if not groups:
+            return f"{self._get_name()}()"
+        lines = [
+            f"({first}-{first + n - 1}): {n} x {text}" if n > 1 else f"({first}): {text}" for first, text, n in groups
+        ]
+        return f"{self._get_name()}(\n  " + "\n  ".join(line.replace("\n", "\n  ") for line in lines) + "\n)"
+
     def __iadd__(self, modules: Iterable[Module]) -> ModuleList:
         self.extend(modules)
         return self

@@ -308,4 +308,44 @@ def scaled_dot_product_attention(
     return result
 
 
+def attend(arguments: dict[str, Any]) -> tuple[Tensor, Tensor | None]:
+    """`multi_head_attention_forward` on arguments by name, with random numbers for what it drops."""
+    drops = arguments["dropout_p"] and arguments["training"]
+    check_probability("multi_head_attention", arguments["dropout_p"])
+    key = default_generator.next_key() if drops else None
+    result: tuple[Tensor, Tensor | None] = _generated["multi_head_attention_forward"](**arguments, dropout_key=key)
+    return result
+
+
+def multi_head_attention_forward(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    embed_dim_to_check: int,
+    num_heads: int,
+    in_proj_weight: Tensor | None,
+    in_proj_bias: Tensor | None,
+    bias_k: Tensor | None,
+    bias_v: Tensor | None,
+    add_zero_attn: bool,
+    dropout_p: float,
+    out_proj_weight: Tensor,
+    out_proj_bias: Tensor | None,
+    training: bool = True,
+    key_padding_mask: Tensor | None = None,
+    need_weights: bool = True,
+    attn_mask: Tensor | None = None,
+    use_separate_proj_weight: bool = False,
+    q_proj_weight: Tensor | None = None,
+    k_proj_weight: Tensor | None = None,
+    v_proj_weight: Tensor | None = None,
+    static_k: Tensor | None = None,
+    static_v: Tensor | None = None,
+    average_attn_weights: bool = True,
+    is_causal: bool = False,
+) -> tuple[Tensor, Tensor | None]:
+    """Multi-head attention with all of its weights as arguments; see `onegraph/ops/multi_head.py`."""
+    return attend(dict(locals()))
+
+
 _install()

@@ -80,6 +80,10 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """A Linear layer; PyTorch has this class so that its quantization leaves the layer alone."""
+
+
 class Bilinear(Module):
     """x1.T @ weight[o] @ x2 + bias[o] for every output o.
 

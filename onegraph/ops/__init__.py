@@ -40,6 +40,7 @@ from onegraph.ops import (
     metric_loss,
     moments,
     movement,
+    multi_head,
     normalization,
     norms,
     padding,
