@@ -262,6 +262,21 @@ def _batch_first(x: Node, single: bool, batch_first: bool) -> Node:
     return x if batch_first or len(x.shape) != 3 else PERMUTE(x, dims=(1, 0, 2))
 
 
+def _as_given(x: Node, single: bool, batch_first: bool) -> Node:
+    """The inverse of `_batch_first`."""
+    if single:
+        return reshape_to(x, x.shape[1:])
+    return x if batch_first else PERMUTE(x, dims=(1, 0, 2))
+
+
+def _shown_weights(weights: Node, average: bool, single: bool) -> Node:
+    """Weights as a user wants them: averaged over heads, without a batch that was not there."""
+    heads = weights.shape[1]
+    if average:
+        weights = MUL(SUM(weights, dims=(1,), keepdim=False), constant(1 / heads, weights.dtype))
+    return reshape_to(weights, weights.shape[1:]) if single else weights
+
+
 @public(namespace="nn.functional")
 def multi_head_attention_forward(
     query: Any,
@@ -352,12 +367,5 @@ def multi_head_attention_forward(
         dropout_p=dropout_p if training else 0.0,
         dropout_key=dropout_key,
     )
-    result = found.values if single or batch_first else PERMUTE(found.values, dims=(1, 0, 2))
-    if single:
-        result = reshape_to(result, result.shape[1:])
-    if not need_weights:
-        return result, None
-    weights = found.weights
-    if average_attn_weights:
-        weights = MUL(SUM(weights, dims=(1,), keepdim=False), constant(1 / num_heads, weights.dtype))
-    return result, reshape_to(weights, weights.shape[1:]) if single else weights
+    result = _as_given(found.values, single, batch_first)
+    return result, _shown_weights(found.weights, average_attn_weights, single) if need_weights else None
