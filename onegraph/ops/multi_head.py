@@ -269,9 +269,8 @@ def _as_given(x: Node, single: bool, batch_first: bool) -> Node:
     return x if batch_first else PERMUTE(x, dims=(1, 0, 2))
 
 
-def _shown_weights(weights: Node, average: bool, single: bool) -> Node:
+def _shown_weights(weights: Node, heads: int, average: bool, single: bool) -> Node:
     """Weights as a user wants them: averaged over heads, without a batch that was not there."""
-    heads = weights.shape[1]
     if average:
         weights = MUL(SUM(weights, dims=(1,), keepdim=False), constant(1 / heads, weights.dtype))
     return reshape_to(weights, weights.shape[1:]) if single else weights
@@ -368,4 +367,4 @@ def multi_head_attention_forward(
         dropout_key=dropout_key,
     )
     result = _as_given(found.values, single, batch_first)
-    return result, _shown_weights(found.weights, average_attn_weights, single) if need_weights else None
+    return result, _shown_weights(found.weights, num_heads, average_attn_weights, single) if need_weights else None
