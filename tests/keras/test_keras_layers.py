@@ -9,7 +9,7 @@ import pytest
 
 import onegraph as og
 from onegraph import keras
-from onegraph.errors import ArgumentError, ShapeError, StateError, UnsupportedError
+from onegraph.errors import ArgumentError, ShapeError, StateError
 from onegraph.keras import layers as L
 
 rng = np.random.default_rng(0)
@@ -220,7 +220,7 @@ def test_a_layer_of_ones_own() -> None:
     np.testing.assert_allclose(layer(x, training=True).detach().numpy(), 3 * x, rtol=1e-6)
     assert [w.name for w in layer.trainable_weights] == ["mine/factor"]
     assert [w.name for w in layer.non_trainable_weights] == ["mine/seen"]
-    assert layer.get_config() == {"start": 3.0, "name": "mine"}
+    assert layer.get_config() == {"start": 3.0, "name": "mine", "trainable": True, "dtype": "float32"}
     assert list(layer.state_dict()) == ["factor", "seen"]
     inner = keras.Sequential([L.Dense(2), layer])
     assert isinstance(inner, og.nn.Module) and layer in list(inner.modules())
@@ -284,7 +284,5 @@ def test_errors_name_the_layer_and_the_shapes() -> None:
         L.Dense(3, unit=4)
     with pytest.raises(ArgumentError, match="units must be a positive whole number"):
         L.Dense(0)
-    with pytest.raises(UnsupportedError, match="mask_zero"):
-        L.Embedding(3, 4, mask_zero=True)
     with pytest.raises(ShapeError, match="the last size of the input must be known"):
         L.Dense(3)(keras.Input((None,)))

@@ -1,36 +1,39 @@
 """Layers. Start with `base.py`, then `core.py`."""
 
 from onegraph.keras.layers.advanced_activations import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
+from onegraph.keras.layers.attention import AdditiveAttention, Attention
 from onegraph.keras.layers.base import Layer
-from onegraph.keras.layers.convolutional import (
-    Conv1D,
-    Conv2D,
+from onegraph.keras.layers.convolution import Conv1D, Conv2D, Conv3D, Convolution1D, Convolution2D, Convolution3D
+from onegraph.keras.layers.convolution_variants import (
+    Conv1DTranspose,
     Conv2DTranspose,
-    Convolution1D,
-    Convolution2D,
-    Cropping2D,
+    Conv3DTranspose,
+    Convolution1DTranspose,
+    Convolution2DTranspose,
+    Convolution3DTranspose,
+    Deconvolution2D,
+    DepthwiseConv1D,
     DepthwiseConv2D,
+    SeparableConv1D,
     SeparableConv2D,
-    UpSampling1D,
-    UpSampling2D,
-    ZeroPadding1D,
-    ZeroPadding2D,
+    SeparableConvolution1D,
+    SeparableConvolution2D,
 )
 from onegraph.keras.layers.core import (
     Activation,
-    ActivityRegularization,
     Dense,
-    Dropout,
-    Embedding,
     Flatten,
+    Identity,
     Input,
     InputLayer,
     Lambda,
+    Masking,
     Permute,
     RepeatVector,
-    Rescaling,
     Reshape,
 )
+from onegraph.keras.layers.einsum_dense import EinsumDense
+from onegraph.keras.layers.embedding import Embedding, ReversibleEmbedding
 from onegraph.keras.layers.merge import (
     Add,
     Average,
@@ -49,25 +52,70 @@ from onegraph.keras.layers.merge import (
     multiply,
     subtract,
 )
-from onegraph.keras.layers.normalization import BatchNormalization, GaussianNoise, LayerNormalization
+from onegraph.keras.layers.multi_head_attention import GroupedQueryAttention, GroupQueryAttention, MultiHeadAttention
+from onegraph.keras.layers.normalization import BatchNormalization
 from onegraph.keras.layers.pooling import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
     AveragePooling1D,
     AveragePooling2D,
+    AveragePooling3D,
     AvgPool1D,
     AvgPool2D,
+    AvgPool3D,
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
     GlobalAvgPool1D,
     GlobalAvgPool2D,
+    GlobalAvgPool3D,
     GlobalMaxPool1D,
     GlobalMaxPool2D,
+    GlobalMaxPool3D,
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
     MaxPool1D,
     MaxPool2D,
+    MaxPool3D,
     MaxPooling1D,
     MaxPooling2D,
+    MaxPooling3D,
 )
+from onegraph.keras.layers.regularization import (
+    ActivityRegularization,
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
+from onegraph.keras.layers.rescaling import Rescaling
+from onegraph.keras.layers.resizing import (
+    Cropping1D,
+    Cropping2D,
+    Cropping3D,
+    UpSampling1D,
+    UpSampling2D,
+    UpSampling3D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+    ZeroPadding3D,
+)
+from onegraph.keras.layers.sample_normalization import (
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
+from onegraph.keras.layers.signature import InputSpec
+from onegraph.keras.layers.wrappers import SpectralNormalization, TimeDistributed, TorchModuleWrapper, Wrapper
 
 __all__ = [name for name in dir() if not name.startswith("_") and name[0].isupper()] + [
     "add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract",

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from onegraph.frontend import EXPORTS
 from onegraph.keras import activations
 from onegraph.keras.layers.base import Layer
 from onegraph.nn import functional as F
+
+_where = EXPORTS["where"]
 
 
 class ReLU(Layer):
@@ -18,6 +21,8 @@ class ReLU(Layer):
         negative_slope: below the threshold.
         threshold: where the slope changes.
     """
+
+    supports_masking = True
 
     def __init__(
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
@@ -37,6 +42,7 @@ class LeakyReLU(Layer):
         negative_slope: 0.3 as in Keras; `alpha` in older versions.
     """
 
+    supports_masking = True
     legacy_names: ClassVar = {"alpha": "negative_slope"}
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
@@ -55,6 +61,8 @@ class ELU(Layer):
         alpha: the limit, negated.
     """
 
+    supports_masking = True
+
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.alpha = alpha
@@ -72,9 +80,11 @@ class PReLU(Layer):
         shared_axes: axes, from 1, along which slopes are shared.
     """
 
+    supports_masking = True
+
     def __init__(
         self,
-        alpha_initializer: Any = "zeros",
+        alpha_initializer: Any = "Zeros",
         alpha_regularizer: Any = None,
         alpha_constraint: Any = None,
         shared_axes: Sequence[int] | None = None,
@@ -99,19 +109,33 @@ class PReLU(Layer):
 
 
 class Softmax(Layer):
-    """Positive numbers that sum to 1 along an axis.
+    """Positive numbers that sum to 1 along an axis, or along several.
 
     Args:
         axis: along which.
+
+    Called with a `mask` (bool, of the input's shape or one that spreads to it), it gives 0 where that is false.
     """
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.axis = axis
+    supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis if isinstance(axis, int) else tuple(axis)
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
         """Compute the result."""
-        return activations.softmax(inputs, self.axis)
+        x = inputs
+        if mask is not None:
+            mask = mask.bool() if mask.dtype.name != "bool" else mask
+            x = _where(mask, x, -3e4 if x.dtype.name == "float16" else -1e9)
+        if isinstance(self.axis, int):
+            result = activations.softmax(x, self.axis)
+        elif len(self.axis) == 1:
+            result = activations.softmax(x, self.axis[0])
+        else:
+            result = (x - x.logsumexp(self.axis, keepdim=True)).exp()
+        return result if mask is None else _where(mask, result, 0.0)
 
 
 class ThresholdedReLU(Layer):
@@ -120,6 +144,8 @@ class ThresholdedReLU(Layer):
     Args:
         theta: the threshold.
     """
+
+    supports_masking = True
 
     def __init__(self, theta: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)

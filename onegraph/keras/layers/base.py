@@ -10,6 +10,7 @@ import contextlib
 import functools
 import inspect
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -19,8 +20,11 @@ from onegraph.errors import ArgumentError, DTypeError, OneGraphError, ShapeError
 from onegraph.frontend.convert import tensor as make_tensor
 from onegraph.frontend.state import tracing
 from onegraph.frontend.tensor import Tensor
+from onegraph.ir.dtype import as_dtype
 from onegraph.ir.node import scopes
-from onegraph.keras import backend, constraints, initializers, regularizers
+from onegraph.keras import backend, constraints, dtype_policies, initializers, regularizers
+from onegraph.keras.layers.masking import masks_of, pass_masks, set_mask
+from onegraph.keras.layers.signature import argument_names, build_arguments, check_specs
 from onegraph.keras.layers.symbolic import (
     KerasTensor,
     Shape,
@@ -31,7 +35,7 @@ from onegraph.keras.layers.symbolic import (
     is_symbolic,
     map_structure,
 )
-from onegraph.keras.layers.weights import Weights
+from onegraph.keras.layers.weights import Weights, compute_dtype
 from onegraph.keras.registry import Registry, serialize
 from onegraph.nn.module import Module
 from onegraph.ops.shapes import show
@@ -69,7 +73,8 @@ class Layer(Weights):
     Args:
         name: of the layer; by default its class's name with a number.
         trainable: whether its weights are learned.
-        dtype: of its weights.
+        dtype: of its weights and of what it computes in, or a policy such as 'mixed_bfloat16'.
+        autocast: whether floating inputs are cast to what it computes in.
         input_shape: of one sample, without the batch; on the first layer of a Sequential model.
         batch_input_shape: the same, with the batch.
         input_dim: the same, for samples with one dimension.
@@ -92,7 +97,13 @@ class Layer(Weights):
     min_rank: int | None = None
     legacy_names: ClassVar[dict[str, str]] = {}
     """Keras 1's names of arguments, and today's."""
+    supports_masking = False
+    """Whether masks that inputs carry are passed on to outputs, as `compute_mask` says."""
+    input_spec: Any = None
+    """An `InputSpec`, or a list of them, checked at each call."""
     _takes_training = False
+    _call_names: ClassVar[tuple[str, ...]] = ()
+    _mask_names: ClassVar[tuple[str, ...]] = ()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         instance = object.__new__(cls)
@@ -103,7 +114,9 @@ class Layer(Weights):
         super().__init_subclass__(**kwargs)
         if cls.__module__.startswith("onegraph.keras.") and not cls.__name__.startswith("_"):
             layers.known.setdefault(cls.__name__, cls)
-        cls._takes_training = "training" in inspect.signature(cls.call).parameters
+        cls._call_names = argument_names(cls.call)
+        cls._takes_training = "training" in cls._call_names
+        cls._mask_names = tuple([name for name in cls._call_names if name == "mask" or name.endswith("_mask")])
         if "legacy_names" in cls.__dict__:
             cls.__init__ = _with_legacy_names(cls.__init__)  # type: ignore[method-assign]
 
@@ -113,6 +126,7 @@ class Layer(Weights):
         name: str | None = None,
         trainable: bool = True,
         dtype: Any = None,
+        autocast: bool = True,
         input_shape: Sequence[int | None] | None = None,
         batch_input_shape: Sequence[int | None] | None = None,
         input_dim: int | None = None,
@@ -130,7 +144,10 @@ class Layer(Weights):
         self._check_names()
         self._name = name or backend.unique_name(backend.snake_case(type(self).__name__))
         self._trainable = bool(trainable)
-        self._weight_dtype = dtype or backend.floatx()
+        self._policy = dtype_policies.get(dtype)
+        self.autocast = autocast
+        self._tracked_names: dict[str, list[str]] = {}
+        self._kept_dtype: set[str] = set()
         self.built = False
         self.training = False  # a Keras layer called directly does not train
         self._build_shape: Any = None
@@ -139,6 +156,7 @@ class Layer(Weights):
         self._constrained: list[tuple[Tensor, Any]] = []
         self._first_weights = weights
         self.activity_regularizer = regularizers.get(activity_regularizer)
+        self._warned_of_mask = False
         if batch_input_shape is None and input_shape is not None:
             batch_input_shape = (None, *([input_shape] if isinstance(input_shape, int) else input_shape))
         if batch_input_shape is None and input_dim is not None:
@@ -169,7 +187,15 @@ class Layer(Weights):
         given = [input_tensor(tuple(s)) for s in shapes]
         argument = given[0] if single else given
         self._build_for((argument,))
-        return map_structure(lambda s: s.shape, infer(self, (argument,), {}))
+        return map_structure(lambda s: s.shape, self.compute_output_spec(argument))
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Shape and dtype of what the layer gives for symbolic inputs, as objects with `shape` and `dtype`."""
+        return infer(self, args, kwargs)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the output, for an input and its mask; the same unless a layer says otherwise."""
+        return previous_mask
 
     # ---- calling
 
@@ -180,22 +206,69 @@ class Layer(Weights):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if is_symbolic(args, kwargs):
             return connect(self, args, kwargs)
-        args = map_structure(_as_tensor, args)
-        self._build_for(args)
+        args = map_structure(self._as_input, args)
+        if kwargs:
+            kwargs = {k: map_structure(self._as_input, v) for k, v in kwargs.items()}
+        self._build_for(args, kwargs)
         training = kwargs.pop("training", None)
         if training is None:
             training = self.training if context.training is None else context.training
         if self._takes_training:
             kwargs["training"] = bool(training)
-        with calling(bool(training)):
-            try:
-                result = super().__call__(*args, **kwargs)
-            except (ShapeError, DTypeError) as error:
-                raise self._named_error(error, args) from error
+        if self._mask_names:
+            pass_masks(self._call_names, self._mask_names, args, kwargs)
+        first = args[0] if args else next(iter(kwargs.values()), None)
+        result = self._compute(args, kwargs, bool(training))
         if self.activity_regularizer is not None:
             for output in flatten(result):
                 self.add_loss(self.activity_regularizer(output) / output.shape[0])
+        self._pass_mask_on(first, result)
         return result
+
+    def _compute(self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
+        before = compute_dtype.current
+        policy = self._policy
+        compute_dtype.current = (
+            None if policy.compute_dtype == policy.variable_dtype else as_dtype(policy.compute_dtype)
+        )
+        try:
+            with calling(training):
+                return super().__call__(*args, **kwargs)
+        except (ShapeError, DTypeError) as error:
+            raise self._named_error(error, args) from error
+        finally:
+            compute_dtype.current = before
+
+    def _as_input(self, value: Any) -> Any:
+        """A tensor for an array; floating tensors in what the layer computes in."""
+        if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+            value = make_tensor(value, dtype="float32" if value.dtype.kind == "f" else None)
+        if isinstance(value, Tensor) and self.autocast and value.dtype.is_floating_point:
+            wanted = self._policy.compute_dtype
+            if value.dtype.name != wanted:
+                return set_mask(value.to(as_dtype(wanted)), masks_of(value))
+        return value
+
+    def _pass_mask_on(self, first: Any, result: Any) -> None:
+        """Let the outputs carry a mask, if the layer makes one or passes the input's on."""
+        previous = masks_of(first)
+        if not self.supports_masking:
+            if previous is not None and not self._mask_names and not self._warned_of_mask:
+                self.__dict__["_warned_of_mask"] = True
+                warnings.warn(
+                    f"layer {self.name!r} ({type(self).__name__}) does not pass on the mask that its input carries",
+                    stacklevel=4,
+                )
+            return
+        outputs = list(flatten(result))
+        if outputs and all(masks_of(o) is not None for o in outputs):
+            return
+        mask = self.compute_mask(first, previous)
+        if mask is None:
+            return
+        masks = [mask] if isinstance(mask, Tensor) else list(flatten(mask))
+        for output, found in zip(outputs, masks, strict=False):
+            set_mask(output, found)
 
     def _named_error(self, error: OneGraphError, args: Any) -> OneGraphError:
         if error.layer == "":
@@ -206,21 +279,25 @@ class Layer(Weights):
         named.layer = ""
         return named
 
-    def _build_for(self, args: tuple[Any, ...]) -> None:
-        first = args[0] if args else None
+    def _build_for(self, args: tuple[Any, ...], kwargs: Any = None) -> None:
+        first = args[0] if args else next(iter((kwargs or {}).values()), None)
         self._check_input(first)
         if self.built:
             return
-        shape = map_structure(lambda t: _Opaque(_shape_of(t)), first)
+
+        def shapes_of(value: Any) -> Any:
+            return map_structure(lambda o: o.value, map_structure(lambda t: _Opaque(_shape_of(t)), value))
+
         before = scopes.enter("build")
         try:
             with tracing(None):  # weights belong to the layer, not to a function that is being traced
-                self.build(map_structure(lambda o: o.value, shape))
+                given, named = build_arguments(type(self).build, self._call_names, args, kwargs or {}, shapes_of)
+                self.build(*given, **named)
         except (ShapeError, DTypeError) as error:
             raise self._named_error(error, args) from error
         finally:
             scopes.leave(before)
-        self._mark_built(map_structure(lambda o: o.value, shape))
+        self._mark_built(shapes_of(first))
 
     def _mark_built(self, shape: Any) -> None:
         self.built = True
@@ -232,7 +309,9 @@ class Layer(Weights):
             self.trainable = False
 
     def _check_input(self, first: Any) -> None:
-        """Check the rank of the input, where the layer has a rule."""
+        """Check the input, where the layer has a rule."""
+        if self.input_spec is not None:
+            check_specs(f"layer {self.name!r} ({type(self).__name__})", self.input_spec, first)
         if self.input_rank is None and self.min_rank is None:
             return
         shape = _shape_of(first)
@@ -298,17 +377,38 @@ class Layer(Weights):
 
     # ---- configuration
 
+    @property
+    def dtype_policy(self) -> dtype_policies.DTypePolicy:
+        """What the layer keeps its weights in and computes in."""
+        return self._policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        self._policy = dtype_policies.get(value)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the weights."""
+        return self._policy.variable_dtype
+
+    variable_dtype = dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype that the layer computes in."""
+        return self._policy.compute_dtype
+
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as JSON can hold them."""
         arguments, keywords = self.__dict__["_arguments"]
-        names = [n for n in _argument_names(type(self)) if n != "self"]
-        config = {**dict(zip(names, arguments, strict=False)), **keywords}
+        names = _argument_names(type(self))
+        given = {**dict(zip(names, arguments, strict=False)), **keywords}
+        given = {self.legacy_names.get(k, k): v for k, v in given.items()}
+        defaults = _defaults(type(self))  # type: ignore[arg-type]
+        config = {**defaults, **given, "name": self.name, "trainable": self._trainable}
+        config["dtype"] = self._policy.name
         config.pop("weights", None)
-        config = {self.legacy_names.get(k, k): _plain(v) for k, v in config.items()}
-        config["name"] = self.name
-        if not self._trainable:
-            config["trainable"] = False
-        return config
+        return {k: _plain(v) for k, v in config.items()}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
@@ -338,12 +438,6 @@ def _is_shape(value: Any) -> bool:
     return all(v is None or isinstance(v, int) for v in value)
 
 
-def _as_tensor(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return make_tensor(value, dtype="float32" if value.dtype.kind == "f" else None)
-    return value
-
-
 def _shape_of(value: Any) -> Shape | None:
     """The shape with the batch unknown, since a layer does not depend on it."""
     if isinstance(value, KerasTensor):
@@ -369,6 +463,16 @@ def _argument_names(cls: type) -> list[str]:
                 if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name not in ("self", *names)
             ]
     return names
+
+
+@functools.cache
+def _defaults(cls: Any) -> dict[str, Any]:
+    """The defaults of the constructor's own arguments."""
+    owner = next(base for base in cls.__mro__ if "__init__" in base.__dict__)
+    if owner is Layer:
+        return {}
+    parameters = inspect.signature(owner.__dict__["__init__"]).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
 def _plain(value: Any) -> Any:

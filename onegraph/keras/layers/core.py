@@ -1,6 +1,6 @@
-"""Layers that every model uses: Dense, Activation, Dropout, Flatten, Reshape, Embedding and the like.
+"""Layers that every model uses: Input, Dense, Activation, Flatten, Reshape, Lambda and the like.
 
-Read next: `convolutional.py`, `pooling.py`, `normalization.py`, `merge.py`.
+Read next: `embedding.py`, `convolution.py`, `pooling.py`, `normalization.py`, `merge.py`, `recurrent.py`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,33 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from onegraph.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
-from onegraph.frontend.convert import tensor as make_tensor
+from onegraph.errors import ArgumentError, ArgumentTypeError, ShapeError
 from onegraph.keras import activations
+from onegraph.keras.backend import data_format_of
 from onegraph.keras.layers.base import Layer
-from onegraph.keras.layers.symbolic import KerasTensor, input_tensor
-from onegraph.nn import functional as F
+from onegraph.keras.layers.masking import set_mask
+from onegraph.keras.layers.regularization import ActivityRegularization, Dropout, SpatialDropout1D, SpatialDropout2D
+from onegraph.keras.layers.signature import argument_names
+from onegraph.keras.layers.symbolic import KerasTensor
+from onegraph.keras.layers.symbolic import input_tensor as symbolic_input
+
+__all__ = [  # Keras 1 and 2 had dropout here, too
+    "Activation",
+    "ActivityRegularization",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "Input",
+    "InputLayer",
+    "Lambda",
+    "Masking",
+    "Permute",
+    "RepeatVector",
+    "Reshape",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+]
 
 # Keras 1's names of the arguments that layers with a kernel and a bias share.
 KERNEL_NAMES = {
@@ -35,7 +56,10 @@ class InputLayer(Layer):
         shape: of one sample, without the batch.
         batch_size: where it is known.
         dtype: element type, float32 if not given.
+        sparse, ragged: not supported.
         batch_shape: shape with the batch, instead of `shape`.
+        input_tensor: a KerasTensor whose shape and dtype to take.
+        optional: whether the input may be None.
         name: of the input.
     """
 
@@ -46,17 +70,26 @@ class InputLayer(Layer):
         shape: Sequence[int | None] | None = None,
         batch_size: int | None = None,
         dtype: Any = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
         batch_shape: Sequence[int | None] | None = None,
+        input_tensor: KerasTensor | None = None,
+        optional: bool = False,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(name=name or kwargs.pop("name", None), **kwargs)
+        super().__init__(name=name, **kwargs)
+        if sparse or ragged:
+            raise ArgumentError("InputLayer: sparse and ragged tensors do not exist here", hint="pad and use a mask")
+        if input_tensor is not None:
+            batch_shape, dtype = input_tensor.shape, dtype or input_tensor.dtype
+        self.optional = optional
         if batch_shape is None:
             if shape is None:
                 raise ArgumentError("InputLayer: give a shape", hint="Input(shape=(784,)) for samples of 784 numbers")
             batch_shape = (batch_size, *([shape] if isinstance(shape, int) else shape))
         self._batch_input_shape = tuple(batch_shape)
-        self.tensor = input_tensor(self._batch_input_shape, dtype, self.name)
+        self.tensor = symbolic_input(self._batch_input_shape, dtype, self.name)
         self.tensor.layer = self  # type: ignore[attr-defined]
         self.built = True
 
@@ -69,8 +102,12 @@ def Input(
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
     dtype: Any = None,
+    sparse: bool | None = None,
     batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
+    tensor: KerasTensor | None = None,
+    optional: bool = False,
+    **legacy: Any,
 ) -> KerasTensor:
     """The input of a functional model.
 
@@ -79,12 +116,18 @@ def Input(
         batch_size: where it is known.
         dtype: element type; float32 if not given.
         batch_shape: shape with the batch, instead of `shape`.
+        sparse: not supported.
         name: of the input, for feeding a dict of arrays.
+        tensor: a KerasTensor whose shape and dtype to take.
+        optional: whether the input may be None.
 
     >>> Input((28, 28, 1)).shape
     (None, 28, 28, 1)
     """
-    return InputLayer(shape, batch_size, dtype, batch_shape, name).tensor
+    batch_shape = legacy.pop("batch_input_shape", batch_shape)
+    return InputLayer(
+        shape, batch_size, dtype, sparse, legacy.pop("ragged", None), batch_shape, tensor, optional, name, **legacy
+    ).tensor
 
 
 class Dense(Layer):
@@ -96,6 +139,7 @@ class Dense(Layer):
         use_bias: whether to add a bias.
         kernel_initializer, bias_initializer: first values.
         kernel_regularizer, bias_regularizer: penalties.
+        activity_regularizer: a penalty on the output.
         kernel_constraint, bias_constraint: conditions kept after each step.
 
     >>> import onegraph as og
@@ -104,6 +148,7 @@ class Dense(Layer):
     """
 
     min_rank = 2
+    supports_masking = True
     legacy_names: ClassVar = {**KERNEL_NAMES, "output_dim": "units"}
 
     def __init__(
@@ -160,6 +205,8 @@ class Activation(Layer):
         activation: a name or a function.
     """
 
+    supports_masking = True
+
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
@@ -169,46 +216,23 @@ class Activation(Layer):
         return self.activation(inputs)
 
 
-class Dropout(Layer):
-    """In training, numbers set to 0 with probability `rate`, the others divided by 1 - rate.
+class Flatten(Layer):
+    """Everything but the batch in one dimension.
 
     Args:
-        rate: from 0 to 1.
-        noise_shape: sizes of 1 are shared; None for the input's own shape.
-        seed: accepted; the global seed decides.
+        data_format: 'channels_first' puts the channels last before, so that the order is that of 'channels_last'.
     """
-
-    legacy_names: ClassVar = {"p": "rate"}
-
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if not 0 <= rate <= 1:
-            raise ArgumentError(f"Dropout: rate must be from 0 to 1, got {rate!r}")
-        self.rate, self.noise_shape, self.seed = float(rate), noise_shape, seed
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Compute the result."""
-        if not training or not self.rate:
-            return inputs
-        if self.noise_shape is None:
-            return F.dropout(inputs, self.rate, True)
-        from onegraph import ones
-
-        shape = [s if n is None else n for s, n in zip(inputs.shape, self.noise_shape, strict=True)]
-        return inputs * F.dropout(ones(*shape, dtype=inputs.dtype), self.rate, True)
-
-
-class Flatten(Layer):
-    """Everything but the batch in one dimension."""
 
     min_rank = 1
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.data_format = data_format
+        self.data_format = data_format_of(None, data_format)
 
     def call(self, inputs: Any) -> Any:
         """Compute the result."""
+        if self.data_format == "channels_first" and inputs.ndim > 2:
+            inputs = inputs.movedim(1, -1)
         size = 1
         for s in inputs.shape[1:]:
             size *= s
@@ -226,6 +250,7 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        target_shape = (target_shape,) if isinstance(target_shape, int) else target_shape
         self.target_shape = tuple(target_shape)
 
     def call(self, inputs: Any) -> Any:
@@ -234,7 +259,7 @@ class Reshape(Layer):
 
 
 class Permute(Layer):
-    """Dimensions in another order.
+    """Dimensions of each sample in another order.
 
     Args:
         dims: from 1, the batch staying in place: (2, 1) swaps the two dimensions of a sample.
@@ -270,14 +295,55 @@ class RepeatVector(Layer):
         return inputs.unsqueeze(1).expand(inputs.shape[0], self.n, inputs.shape[1])
 
 
+class Identity(Layer):
+    """Its input."""
+
+    supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """The input itself."""
+        return inputs
+
+
+class Masking(Layer):
+    """Steps whose numbers are all `mask_value` are masked: layers behind leave them out.
+
+    Args:
+        mask_value: what marks a step that does not count.
+
+    >>> import onegraph as og
+    >>> x = og.tensor([[[1.0, 2.0], [0.0, 0.0]]])
+    >>> Masking()(x)._keras_mask
+    tensor([[ True, False]])
+    """
+
+    supports_masking = True
+
+    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mask_value = mask_value
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Where any number of a step differs from the value."""
+        return (inputs != self.mask_value).any(-1)
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the result."""
+        kept = (inputs != self.mask_value).any(-1)
+        return set_mask(inputs * kept.unsqueeze(-1).to(inputs.dtype), kept)
+
+
 class Lambda(Layer):
     """A function as a layer. Models with a lambda cannot be saved; a registered function can.
 
     Args:
-        function: of the input, giving the output.
+        function: of the input, giving the output; it may take `mask` and `training` as well.
         output_shape: accepted; the shape is found by calling the function.
+        mask: a mask for the output, or a function (inputs, mask) that gives one.
         arguments: keyword arguments for the function.
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -292,87 +358,23 @@ class Lambda(Layer):
             from onegraph.keras.registry import Registry
 
             function = Registry("function").find(function)
+        if not callable(function):
+            raise ArgumentTypeError(f"Lambda: needs a function, got {function!r:.60}")
         self.function, self.arguments = function, dict(arguments or {})
+        self.mask = mask
+        try:
+            self._accepted = set(argument_names(function))
+        except (TypeError, ValueError):  # a function of C, which does not tell
+            self._accepted = set()
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, mask: Any = None, training: bool = False) -> Any:
         """Compute the result."""
-        return self.function(inputs, **self.arguments)
+        given = dict(self.arguments)
+        for name, value in (("mask", mask), ("training", training)):
+            if name in self._accepted:
+                given.setdefault(name, value)
+        return self.function(inputs, **given)
 
-
-class Rescaling(Layer):
-    """x * scale + offset, such as Rescaling(1 / 255) for images of bytes.
-
-    Args:
-        scale, offset: numbers.
-    """
-
-    def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.scale, self.offset = scale, offset
-
-    def call(self, inputs: Any) -> Any:
-        """Compute the result."""
-        values = inputs if inputs.dtype.is_floating_point else inputs.to(make_tensor(0.0).dtype)
-        return values * self.scale + self.offset
-
-
-class ActivityRegularization(Layer):
-    """Its input, with a penalty on it.
-
-    Args:
-        l1, l2: factors of the sums of |x| and x².
-    """
-
-    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
-        super().__init__(activity_regularizer={"class_name": "L1L2", "config": {"l1": l1, "l2": l2}}, **kwargs)
-
-    def call(self, inputs: Any) -> Any:
-        """The input itself."""
-        return inputs
-
-
-class Embedding(Layer):
-    """Whole numbers as learned vectors.
-
-    Args:
-        input_dim: how many different numbers there are.
-        output_dim: size of a vector.
-        embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the table.
-        mask_zero: not supported.
-        input_length: sizes of the input's second dimension, where known.
-    """
-
-    legacy_names: ClassVar = {"init": "embeddings_initializer", "W_regularizer": "embeddings_regularizer"}
-
-    def __init__(
-        self,
-        input_dim: int,
-        output_dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
-        mask_zero: bool = False,
-        input_length: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        if input_length is not None and "batch_input_shape" not in kwargs:
-            kwargs["batch_input_shape"] = (None, input_length)
-        super().__init__(**kwargs)
-        if mask_zero:
-            raise UnsupportedError("Embedding: mask_zero is not supported", hint="multiply by a mask of your own")
-        self.input_dim, self.output_dim = input_dim, output_dim
-        self._options = {
-            "initializer": embeddings_initializer,
-            "regularizer": embeddings_regularizer,
-            "constraint": embeddings_constraint,
-        }
-
-    def build(self, input_shape: Any) -> None:
-        """Make the table."""
-        self.embeddings = self.add_weight(shape=(self.input_dim, self.output_dim), name="embeddings", **self._options)
-
-    def call(self, inputs: Any) -> Any:
-        """Compute the result."""
-        if inputs.dtype.name == "bool":
-            raise DTypeError("Embedding: needs whole numbers, got bool")
-        return F.embedding(inputs.long() if inputs.dtype.is_floating_point else inputs, self.embeddings)
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask that was given, or what the function for it gives."""
+        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask

@@ -8,12 +8,24 @@ from typing import Any, ClassVar
 from onegraph.errors import ArgumentError, ShapeError
 from onegraph.frontend import EXPORTS
 from onegraph.keras.layers.base import Layer
+from onegraph.keras.layers.masking import broadcast_to_rank
 
 _cat, _maximum, _minimum = EXPORTS["cat"], EXPORTS["maximum"], EXPORTS["minimum"]
 
 
 class Merge(Layer):
     """Base of layers that combine a list of inputs."""
+
+    supports_masking = True
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Where any of the inputs counts; none where one input has no mask."""
+        if not previous_mask or any(m is None for m in previous_mask):
+            return None
+        result = previous_mask[0]
+        for mask in previous_mask[1:]:
+            result = result | mask
+        return result
 
     def _check(self, inputs: Any, least: int = 2) -> list[Any]:
         if not isinstance(inputs, (list, tuple)) or len(inputs) < least:
@@ -112,6 +124,16 @@ class Concatenate(Merge):
         """Compute the result."""
         return _cat(self._check(inputs, 1), self.axis)
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The masks put one behind the other; along the features, where all of a step's inputs count."""
+        if not previous_mask or all(m is None for m in previous_mask):
+            return None
+        masks = []
+        for x, mask in zip(inputs, previous_mask, strict=True):
+            whole = (x * 0 == 0) if mask is None else broadcast_to_rank(mask, x.ndim) & (x * 0 == 0)
+            masks.append(whole)
+        return _cat(masks, self.axis).all(-1)
+
 
 class Dot(Merge):
     """Products of two inputs summed along an axis of each.
@@ -138,6 +160,9 @@ class Dot(Merge):
         rows, columns = left.shape[1:-1], right.shape[2:]
         product = left.reshape(a.shape[0], -1, a.shape[first]) @ right.reshape(b.shape[0], b.shape[second], -1)
         return product.reshape(a.shape[0], *(tuple(rows) + tuple(columns) or (1,)))
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None: there are no steps left to mask."""
 
 
 class Arithmetic(Layer):

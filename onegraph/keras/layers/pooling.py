@@ -1,4 +1,4 @@
-"""Pooling: maxima and means of windows, or of everything. Read next: `convolutional.py` (formats and padding)."""
+"""Pooling: maxima and means of windows, or of everything. Read next: `convolution.py` (formats and padding)."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class _MaxPooling(Pooling):
     def pool(self, x: Any) -> Any:
         """Pool (batch, channels, ...)."""
         x, padding = padded(x, self._pairs(x), float("-inf"))
-        return (F.max_pool1d, F.max_pool2d)[self.rank - 1](x, self.pool_size, self.strides, padding)
+        return (F.max_pool1d, F.max_pool2d, F.max_pool3d)[self.rank - 1](x, self.pool_size, self.strides, padding)
 
 
 class _AveragePooling(Pooling):
@@ -77,7 +77,7 @@ class _AveragePooling(Pooling):
 
     def pool(self, x: Any) -> Any:
         """Pool (batch, channels, ...)."""
-        function = (F.avg_pool1d, F.avg_pool2d)[self.rank - 1]
+        function = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[self.rank - 1]
         pairs = self._pairs(x)
         if all(low == high for low, high in pairs):
             return function(x, self.pool_size, self.strides, tuple(low for low, _ in pairs), count_include_pad=False)
@@ -104,6 +104,12 @@ class MaxPooling2D(_MaxPooling):
     """
 
 
+class MaxPooling3D(_MaxPooling):
+    """Maxima of windows of volumes."""
+
+    rank = 3
+
+
 class AveragePooling1D(_AveragePooling):
     """Means over steps of (batch, steps, channels)."""
 
@@ -112,6 +118,12 @@ class AveragePooling1D(_AveragePooling):
 
 class AveragePooling2D(_AveragePooling):
     """Means of windows of images."""
+
+
+class AveragePooling3D(_AveragePooling):
+    """Means of windows of volumes."""
+
+    rank = 3
 
 
 class GlobalPooling(Layer):
@@ -137,7 +149,7 @@ class GlobalPooling(Layer):
         return tuple(range(first, first + self.rank))
 
 
-class GlobalAveragePooling2D(GlobalPooling):
+class _GlobalAverage(GlobalPooling):
     """The mean of each channel."""
 
     def call(self, inputs: Any) -> Any:
@@ -145,7 +157,7 @@ class GlobalAveragePooling2D(GlobalPooling):
         return inputs.mean(self._dims, keepdim=self.keepdims)
 
 
-class GlobalMaxPooling2D(GlobalPooling):
+class _GlobalMax(GlobalPooling):
     """The maximum of each channel."""
 
     def call(self, inputs: Any) -> Any:
@@ -153,19 +165,117 @@ class GlobalMaxPooling2D(GlobalPooling):
         return inputs.amax(self._dims, keepdim=self.keepdims)
 
 
-class GlobalAveragePooling1D(GlobalAveragePooling2D):
-    """The mean of each channel over steps."""
+class GlobalAveragePooling1D(_GlobalAverage):
+    """The mean of each channel over steps; over those that a mask leaves, where the input carries one."""
 
     rank = 1
+    supports_masking = True
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Compute the result."""
+        if mask is None:
+            return super().call(inputs)
+        (steps,) = self._dims
+        kept = mask.to(inputs.dtype).unsqueeze(2 if steps == 1 else 1)
+        return (inputs * kept).sum(steps, keepdim=self.keepdims) / kept.sum(steps, keepdim=self.keepdims)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """There are no steps left to mask."""
 
 
-class GlobalMaxPooling1D(GlobalMaxPooling2D):
+class GlobalAveragePooling2D(_GlobalAverage):
+    """The mean of each channel of images."""
+
+
+class GlobalAveragePooling3D(_GlobalAverage):
+    """The mean of each channel of volumes."""
+
+    rank = 3
+
+
+class GlobalMaxPooling1D(_GlobalMax):
     """The maximum of each channel over steps."""
 
     rank = 1
 
 
-MaxPool1D, MaxPool2D = MaxPooling1D, MaxPooling2D
-AvgPool1D, AvgPool2D = AveragePooling1D, AveragePooling2D
+class GlobalMaxPooling2D(_GlobalMax):
+    """The maximum of each channel of images."""
+
+
+class GlobalMaxPooling3D(_GlobalMax):
+    """The maximum of each channel of volumes."""
+
+    rank = 3
+
+
+class _AdaptivePooling(Layer):
+    """Base of pooling to a size of the output.
+
+    Args:
+        output_size: one number, or one for each dimension.
+        data_format: 'channels_last' or 'channels_first'.
+    """
+
+    rank = 2
+    function: ClassVar[Any]
+
+    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.output_size = sizes_of(output_size, self.rank, f"{type(self).__name__}: output_size")
+        self.data_format = data_format_of(None, data_format)
+        self.input_rank = self.rank + 2
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the result."""
+        x = channels_first(inputs, self.data_format)
+        size = self.output_size[0] if self.rank == 1 else self.output_size
+        return channels_back(type(self).function(x, size), self.data_format)
+
+
+class AdaptiveAveragePooling1D(_AdaptivePooling):
+    """Means over as many even stretches of steps as the output is to have."""
+
+    rank, function = 1, staticmethod(F.adaptive_avg_pool1d)
+
+
+class AdaptiveAveragePooling2D(_AdaptivePooling):
+    """Means over windows that divide images evenly.
+
+    >>> import onegraph as og
+    >>> AdaptiveAveragePooling2D(2)(og.zeros(1, 7, 9, 3)).shape
+    onegraph.Size([1, 2, 2, 3])
+    """
+
+    rank, function = 2, staticmethod(F.adaptive_avg_pool2d)
+
+
+class AdaptiveAveragePooling3D(_AdaptivePooling):
+    """Means over windows that divide volumes evenly."""
+
+    rank, function = 3, staticmethod(F.adaptive_avg_pool3d)
+
+
+class AdaptiveMaxPooling1D(_AdaptivePooling):
+    """Maxima over as many even stretches of steps as the output is to have."""
+
+    rank, function = 1, staticmethod(F.adaptive_max_pool1d)
+
+
+class AdaptiveMaxPooling2D(_AdaptivePooling):
+    """Maxima over windows that divide images evenly."""
+
+    rank, function = 2, staticmethod(F.adaptive_max_pool2d)
+
+
+class AdaptiveMaxPooling3D(_AdaptivePooling):
+    """Maxima over windows that divide volumes evenly."""
+
+    rank, function = 3, staticmethod(F.adaptive_max_pool3d)
+
+
+MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
+AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
 GlobalAvgPool1D, GlobalAvgPool2D = GlobalAveragePooling1D, GlobalAveragePooling2D
+GlobalAvgPool3D, GlobalMaxPool3D = GlobalAveragePooling3D, GlobalMaxPooling3D
 GlobalMaxPool1D, GlobalMaxPool2D = GlobalMaxPooling1D, GlobalMaxPooling2D

@@ -1,4 +1,4 @@
-"""What convolutions and pooling share: sizes, padding, and where the channels are. Read next: `convolutional.py`."""
+"""What convolutions and pooling share: sizes, padding, and where the channels are. Read next: `convolution.py`."""
 
 from __future__ import annotations
 

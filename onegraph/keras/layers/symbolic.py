@@ -133,9 +133,9 @@ def is_symbolic(*values: Any) -> bool:
 
 def connect(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a layer on symbolic tensors: build it, find its output shapes and record the connection."""
-    layer._build_for(args)
+    layer._build_for(args, kwargs)
     connection = Connection(layer, args, kwargs)
-    shapes = infer(layer, args, kwargs)
+    shapes = layer.compute_output_spec(*args, **kwargs)
     connection.outputs = map_structure(lambda s: KerasTensor(s.shape, s.dtype, connection, layer.name), shapes)
     layer._connections.append(connection)
     return connection.outputs

@@ -5,6 +5,7 @@ Read next: `base.py`.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,9 +16,20 @@ from onegraph.frontend.convert import tensor as make_tensor
 from onegraph.frontend.state import no_grad, tracing
 from onegraph.frontend.tensor import Tensor
 from onegraph.keras import constraints, initializers, regularizers
+from onegraph.keras.dtype_policies import DTypePolicy
+from onegraph.keras.layers.tracking import may_hold_layers, track
 from onegraph.nn.module import Module
 from onegraph.nn.parameter import Parameter
 from onegraph.ops.shapes import show
+
+
+class _ComputeDtype(threading.local):
+    """What the layer that is being called computes in, where that is not what its weights are kept in."""
+
+    current: Any = None
+
+
+compute_dtype = _ComputeDtype()
 
 
 class Weights(Module):
@@ -26,7 +38,9 @@ class Weights(Module):
     built: bool
     _name: str
     _trainable: bool
-    _weight_dtype: Any
+    _policy: DTypePolicy
+    _tracked_names: dict[str, list[str]]
+    _kept_dtype: set[str]
     _regularized: list[tuple[Tensor, Any]]
     _constrained: list[tuple[Tensor, Any]]
 
@@ -40,6 +54,7 @@ class Weights(Module):
         regularizer: Any = None,
         constraint: Any = None,
         dtype: Any = None,
+        autocast: bool = True,
         **ignored: Any,
     ) -> Any:
         """Make a weight.
@@ -53,6 +68,7 @@ class Weights(Module):
             regularizer: a penalty added to the loss.
             constraint: a condition kept after each step.
             dtype: its element type.
+            autocast: whether a layer that computes in half precision sees it in that.
         """
         names = ("name", "shape") if args and isinstance(args[0], str) else ("shape", "initializer")
         given = dict(zip(names, args, strict=False))
@@ -61,21 +77,18 @@ class Weights(Module):
             given.get("initializer", initializer),
             given.get("name", name),
         )
-        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        shape = () if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
+        dtype = dtype or self._policy.variable_dtype
         if any(size is None for size in shape):
             raise ShapeError(
                 f"layer {self.name!r}: a weight of shape {shape} needs sizes that are not known",
                 hint="give the input's full shape",
             )
         draw = initializers.get(initializer) or initializers.get("glorot_uniform" if trainable else "zeros")
-        name = name or f"weight_{len(self._parameters) + len(self._buffers)}"
+        name = self._free_name((name or f"weight_{len(self._parameters) + len(self._buffers)}").replace(".", "_"))
         with no_grad(), tracing(None):
-            value = draw(shape, dtype or self._weight_dtype)
-            value = (
-                value
-                if isinstance(value, Tensor)
-                else make_tensor(np.asarray(value), dtype=dtype or self._weight_dtype)
-            )
+            value = draw(shape, dtype)
+            value = value if isinstance(value, Tensor) else make_tensor(np.asarray(value), dtype=dtype)
             if tuple(value.shape) != shape:
                 raise ShapeError(
                     f"the initializer of weight {name!r} gave shape {show(value.shape)}, not {show(shape)}"
@@ -83,11 +96,28 @@ class Weights(Module):
             weight = Parameter(value) if trainable else value
         weight.name = f"{self.name}/{name}"
         (self._parameters if trainable else self._buffers)[name] = weight
+        if not autocast:
+            self._kept_dtype.add(name)
         if regularizer is not None:
             self._regularized.append((weight, regularizers.get(regularizer)))
         if constraint is not None:
             self._constrained.append((weight, constraints.get(constraint)))
         return weight
+
+    def _free_name(self, name: str) -> str:
+        """The name, or one with a number if there is such a weight already."""
+        taken, wanted = {*self._parameters, *self._buffers}, name
+        number = 1
+        while name in taken:
+            name, number = f"{wanted}_{number}", number + 1
+        return name
+
+    def __getattr__(self, name: str) -> Any:
+        value = super().__getattr__(name)
+        wanted = compute_dtype.current
+        if wanted is not None and isinstance(value, Tensor) and name not in self._kept_dtype:
+            return value.to(wanted) if value.dtype.is_floating_point else value
+        return value
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Tensor) and "_parameters" in self.__dict__:
@@ -95,11 +125,16 @@ class Weights(Module):
                 old = next((k for k, v in table.items() if v is value and k != name), None)
                 if old is not None and name not in table:
                     table.pop(old)  # add_weight's name gives way to the attribute's
-        if isinstance(value, (list, tuple)) and value and all(isinstance(v, Module) for v in value):
-            for i, module in enumerate(value):
-                self._modules[f"{name}_{i}"] = module
-            object.__setattr__(self, name, value)
-            return
+                    if old in self._kept_dtype:
+                        self._kept_dtype.add(name)
+        if "_tracked_names" in self.__dict__ and name != "_tracked_names":
+            if isinstance(value, tuple) and value and all(isinstance(v, Module) for v in value):
+                for i, module in enumerate(value):
+                    self._modules[f"{name}_{i}"] = module
+                object.__setattr__(self, name, value)
+                return
+            if not name.startswith("_") and may_hold_layers(value):
+                value = track(value, self, name)
         super().__setattr__(name, value)
 
     @property
@@ -146,8 +181,8 @@ class Weights(Module):
 
     @property
     def weights(self) -> list[Tensor]:
-        """All weights; first those that are learned."""
-        return self.trainable_weights + self.non_trainable_weights
+        """All weights, in the order of `get_weights`: layer by layer."""
+        return self._weights_in_order()
 
     variables = weights
     trainable_variables = trainable_weights

@@ -1,0 +1,104 @@
+"""Layers with inputs, written so that Keras and onegraph can both run them; `record_keras.py` records what Keras gives.
+
+Inputs and weights are not recorded: `numbers` makes the same ones in both. `L` is the module of layers in the expressions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def numbers(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    """Numbers between -1 and 1 that depend on shape and seed alone."""
+    count = int(np.prod(shape)) if shape else 1
+    return np.sin(np.arange(count) * 12.9898 + seed * 7.233 + 0.5).astype(np.float32).reshape(shape)
+
+
+def given(spec: object, seed: int = 0) -> object:
+    """The input that a case describes: a shape, ("int", highest, shape), or a list of these."""
+    if isinstance(spec, list):
+        return [given(s, seed + 10 + i) for i, s in enumerate(spec)]
+    if isinstance(spec, tuple) and spec and spec[0] == "int":
+        return np.floor((numbers(spec[2], seed) + 1) / 2 * 0.999 * spec[1]).astype(np.int32)
+    return numbers(spec, seed)  # type: ignore[arg-type]
+
+
+def weights_for(shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
+    """Weights for a layer; variances are positive."""
+    return [numbers(s, 3 + i) * 0.5 if len(s) != 1 else numbers(s, 3 + i) * 0.4 + 0.6 for i, s in enumerate(shapes)]
+
+
+# name: (expression, input, keyword arguments of the call)
+CASES: dict[str, tuple[str, object, str]] = {
+    "dense": ("L.Dense(3, 'gelu')", (2, 4, 5), ""),
+    "einsum_dense": ("L.EinsumDense('abc,cde->abde', (None, 3, 2), bias_axes='de')", (2, 4, 5), ""),
+    "einsum_dense_left": ("L.EinsumDense('...x,xy->...y', 3, bias_axes='y')", (2, 4, 5), ""),
+    "einsum_dense_right": ("L.EinsumDense('ab...,bc->ac...', 3, bias_axes='c')", (2, 4, 5), ""),
+    "flatten_first": ("L.Flatten('channels_first')", (2, 3, 4, 2), ""),
+    "conv1d_causal": ("L.Conv1D(3, 3, padding='causal', dilation_rate=2)", (2, 7, 2), ""),
+    "conv1d_first": ("L.Conv1D(3, 3, strides=2, data_format='channels_first')", (2, 2, 7), ""),
+    "conv2d_same": ("L.Conv2D(4, 3, strides=2, padding='same', activation='relu')", (2, 6, 5, 2), ""),
+    "conv2d_groups": ("L.Conv2D(4, (3, 2), groups=2)", (2, 6, 5, 4), ""),
+    "conv3d": ("L.Conv3D(3, 2, strides=(1, 2, 1), padding='same')", (1, 3, 4, 5, 2), ""),
+    "conv3d_first": ("L.Conv3D(3, 2, data_format='channels_first')", (1, 2, 3, 4, 5), ""),
+    "conv1d_transpose": ("L.Conv1DTranspose(3, 4, strides=2, padding='same')", (2, 5, 2), ""),
+    "conv2d_transpose": ("L.Conv2DTranspose(3, 3, strides=2)", (2, 4, 3, 2), ""),
+    "conv2d_transpose_wide": ("L.Conv2DTranspose(3, 2, strides=3)", (2, 4, 3, 2), ""),
+    "conv2d_transpose_same": ("L.Conv2DTranspose(3, 4, strides=2, padding='same')", (2, 4, 3, 2), ""),
+    "conv2d_transpose_more": ("L.Conv2DTranspose(3, 3, strides=2, output_padding=1)", (2, 4, 3, 2), ""),
+    "conv2d_transpose_dilated": ("L.Conv2DTranspose(3, 3, dilation_rate=2, padding='same')", (2, 4, 3, 2), ""),
+    "conv3d_transpose": ("L.Conv3DTranspose(2, 2, strides=2)", (1, 2, 3, 2, 2), ""),
+    "depthwise1d": ("L.DepthwiseConv1D(3, depth_multiplier=2)", (2, 7, 3), ""),
+    "depthwise2d": ("L.DepthwiseConv2D(3, strides=2, padding='same', depth_multiplier=2)", (2, 5, 6, 3), ""),
+    "separable1d": ("L.SeparableConv1D(4, 3, depth_multiplier=2)", (2, 7, 3), ""),
+    "separable2d": ("L.SeparableConv2D(4, 3, padding='same')", (2, 5, 6, 3), ""),
+    "max_pooling1d": ("L.MaxPooling1D(3, 2, 'same')", (2, 8, 3), ""),
+    "max_pooling3d": ("L.MaxPooling3D(2, padding='same')", (1, 3, 4, 5, 2), ""),
+    "average_pooling2d": ("L.AveragePooling2D((3, 2), 2)", (2, 5, 6, 3), ""),
+    "average_pooling3d": ("L.AveragePooling3D(2, data_format='channels_first')", (1, 2, 3, 4, 5), ""),
+    "global_average_pooling3d": ("L.GlobalAveragePooling3D()", (2, 3, 2, 2, 3), ""),
+    "global_max_pooling3d": ("L.GlobalMaxPooling3D(keepdims=True)", (2, 3, 2, 2, 3), ""),
+    "global_average_masked": ("L.GlobalAveragePooling1D()", (2, 4, 3), "mask=MASK"),
+    "adaptive_average2d": ("L.AdaptiveAveragePooling2D((2, 3))", (2, 5, 7, 2), ""),
+    "adaptive_max1d": ("L.AdaptiveMaxPooling1D(3)", (2, 7, 2), ""),
+    "upsampling1d": ("L.UpSampling1D(3)", (2, 4, 2), ""),
+    "upsampling3d": ("L.UpSampling3D((1, 2, 2))", (1, 2, 2, 3, 2), ""),
+    "upsampling2d_bilinear": ("L.UpSampling2D((2, 3), interpolation='bilinear')", (2, 3, 4, 2), ""),
+    "zero_padding1d": ("L.ZeroPadding1D((1, 2))", (2, 4, 2), ""),
+    "zero_padding3d": ("L.ZeroPadding3D(((1, 0), (0, 2), (1, 1)))", (1, 2, 2, 3, 2), ""),
+    "cropping1d": ("L.Cropping1D((1, 2))", (2, 6, 2), ""),
+    "cropping3d": ("L.Cropping3D(((1, 0), (0, 2), (1, 1)), data_format='channels_first')", (1, 2, 4, 4, 3), ""),
+    "batch_norm": ("L.BatchNormalization()", (3, 4, 2), ""),
+    "batch_norm_training": ("L.BatchNormalization(epsilon=0.1)", (3, 4, 2), "training=True"),
+    "batch_norm_masked": ("L.BatchNormalization()", (2, 4, 3), "training=True, mask=MASK"),
+    "batch_norm_axis": ("L.BatchNormalization(axis=1)", (3, 4, 2), "training=True"),
+    "layer_norm": ("L.LayerNormalization()", (3, 4, 2), ""),
+    "layer_norm_axes": ("L.LayerNormalization(axis=(1, 2))", (3, 4, 2), ""),
+    "group_norm": ("L.GroupNormalization(2)", (2, 3, 3, 4), ""),
+    "group_norm_first": ("L.GroupNormalization(2, axis=1)", (2, 4, 3, 3), ""),
+    "rms_norm": ("L.RMSNormalization()", (2, 3, 4), ""),
+    "unit_norm": ("L.UnitNormalization(axis=(1, 2))", (2, 3, 4), ""),
+    "spectral_norm": ("L.SpectralNormalization(L.Dense(3), power_iterations=2)", (2, 4), "training=True"),
+    "time_distributed": ("L.TimeDistributed(L.Conv1D(3, 2))", (2, 3, 5, 2), ""),
+    "embedding": ("L.Embedding(6, 3)", ("int", 6, (2, 4)), ""),
+    "reversible_embedding": ("L.ReversibleEmbedding(6, 3, tie_weights=False)", ("int", 6, (2, 4)), ""),
+    "masking": ("L.Masking(mask_value=0.5)", (2, 4, 3), ""),
+    "prelu": ("L.PReLU(shared_axes=[1])", (2, 4, 3), ""),
+    "relu": ("L.ReLU(0.5, 0.1, 0.2)", (2, 4, 3), ""),
+    "leaky_relu": ("L.LeakyReLU()", (2, 4, 3), ""),
+    "elu": ("L.ELU(0.7)", (2, 4, 3), ""),
+    "softmax_masked": ("L.Softmax()", (2, 4), "mask=MASK"),
+    "softmax_axes": ("L.Softmax(axis=(1, 2))", (2, 4, 3), ""),
+    "dot": ("L.Dot((2, 1))", [(2, 3, 4), (2, 4, 5)], ""),
+    "dot_normalized": ("L.Dot(1, normalize=True)", [(2, 4), (2, 4)], ""),
+    "attention": ("L.Attention(use_scale=True)", [(2, 4, 3), (2, 4, 3)], "mask=[MASK, MASK]"),
+    "attention_concat": ("L.Attention(True, 'concat')", [(2, 3, 4), (2, 5, 4), (2, 5, 4)], "use_causal_mask=True"),
+    "additive_attention": ("L.AdditiveAttention()", [(2, 4, 3), (2, 4, 3)], "mask=[MASK, MASK]"),
+    "multi_head": ("L.MultiHeadAttention(2, 3, value_dim=4)", [(2, 3, 5), (2, 4, 6)], "value_mask=MASK"),
+    "multi_head_causal": ("L.MultiHeadAttention(2, 3, dropout=0.1, output_shape=7)", [(2, 4, 5), (2, 4, 5)], "use_causal_mask=True"),
+    "multi_head_gate": ("L.MultiHeadAttention(2, 3, use_gate=True, sliding_window=2)", [(2, 4, 5), (2, 4, 5)], ""),
+    "multi_head_axes": ("L.MultiHeadAttention(2, 3, attention_axes=(2,))", [(2, 3, 4, 5), (2, 3, 4, 5)], ""),
+    "grouped_query": ("L.GroupQueryAttention(3, 4, 2)", [(2, 3, 5), (2, 4, 5)], "value_mask=MASK"),
+}  # fmt: skip
+SEVERAL = ("MultiHeadAttention", "GroupQueryAttention")  # called on several arguments, not on a list
+MASK = np.array([[True, True, False, True], [False, True, True, False]])
