@@ -14,6 +14,7 @@ from typing import Any
 
 from onegraph.data.collate import numpy_collate
 from onegraph.data.dataset import IterableDataset, set_epoch
+from onegraph.data.randomness import drawing_for, drawing_for_batch
 from onegraph.errors import DataError, OneGraphError, user_location
 
 _STANDARD_LIBRARY = os.path.dirname(os.__file__)
@@ -27,13 +28,14 @@ class Recipe:
     """How a loader makes a batch; sent to workers, so without any state of an epoch.
 
     `collate` None means `numpy_collate`, with Tensors made by the main process. `batch_size` None means
-    that samples are handed on one by one.
+    that samples are handed on one by one. `seed` is what random transforms draw from.
     """
 
     dataset: Any
     collate: Callable[[Any], Any] | None
     batch_size: int | None
     drop_last: bool
+    seed: int = 0
 
     @property
     def is_stream(self) -> bool:
@@ -45,14 +47,15 @@ class Fetcher:
     """Makes the batches of one epoch of one process."""
 
     def __init__(self, recipe: Recipe, epoch: int) -> None:
-        self.recipe = recipe
+        self.recipe, self.epoch = recipe, epoch
         self._stream: Iterator[Any] | None = None
         set_epoch(recipe.dataset, epoch)
 
     def fetch(self, number: int, indices: Any) -> Any:
         """Batch `number` of the epoch: the samples of `indices`, or the next of a stream."""
         try:
-            return self._from_stream() if self.recipe.is_stream else self._from_indices(indices)
+            with drawing_for_batch(self.recipe.seed, self.epoch, number):
+                return self._from_stream() if self.recipe.is_stream else self._from_indices(number, indices)
         except StopIteration as error:
             # Let through, it would look like the end of the epoch.
             raise DataError(f"batch {number}: the data set raised StopIteration") from error
@@ -73,11 +76,11 @@ class Fetcher:
             return END_OF_STREAM
         return (recipe.collate or numpy_collate)(samples)
 
-    def _from_indices(self, indices: Any) -> Any:
+    def _from_indices(self, number: int, indices: Any) -> Any:
         recipe = self.recipe
         dataset = recipe.dataset
         if recipe.batch_size is None:
-            sample = _sample(dataset, indices)
+            sample = self._sample(number, 0, indices)
             return recipe.collate(sample) if recipe.collate else sample
         if recipe.collate is None and callable(getattr(dataset, "take_batch", None)):
             batch = dataset.take_batch(indices)
@@ -86,18 +89,18 @@ class Fetcher:
         if callable(getattr(dataset, "__getitems__", None)):
             samples = dataset.__getitems__(indices)
         else:
-            samples = [_sample(dataset, index) for index in indices]
+            samples = [self._sample(number, place, index) for place, index in enumerate(indices)]
         return (recipe.collate or numpy_collate)(samples)
 
-
-def _sample(dataset: Any, index: Any) -> Any:
-    try:
-        return dataset[index]
-    except StopIteration as error:
-        raise DataError(f"index {index!r}: the data set raised StopIteration") from error
-    except Exception as error:
-        error.add_note(f"while loading index {index!r} of {type(dataset).__name__}")
-        raise
+    def _sample(self, number: int, place: int, index: Any) -> Any:
+        try:
+            with drawing_for(self.recipe.seed, self.epoch, number, place):
+                return self.recipe.dataset[index]
+        except StopIteration as error:
+            raise DataError(f"index {index!r}: the data set raised StopIteration") from error
+        except Exception as error:
+            error.add_note(f"while loading index {index!r} of {type(self.recipe.dataset).__name__}")
+            raise
 
 
 def relocate(error: BaseException) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from onegraph.data.collate import default_collate, default_convert, numpy_collate
 from onegraph.data.dataset import IterableDataset
 from onegraph.data.fetch import END_OF_STREAM, Fetcher, Recipe
-from onegraph.data.philox import seed_from
+from onegraph.data.philox import seed_from, seed_from_default
 from onegraph.data.prefetch import ThreadBatches
 from onegraph.data.sampler import BatchSampler, RandomSampler, SequentialSampler
 from onegraph.data.worker_pool import WorkerBatches, WorkerPool
@@ -88,9 +88,9 @@ class DataLoader:
         self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
         self.persistent_workers, self.prefetch_batches = persistent_workers, prefetch_batches
         self.pin_memory, self.pin_memory_device, self.in_order = pin_memory, pin_memory_device, in_order
-        # Where nothing is random the default generator is left alone.
-        unused = not shuffle and num_workers == 0 and generator is None and seed is None
-        self.seed = 0 if unused else seed_from(seed, generator)
+        # Without a random order only transforms may draw, so the default generator is looked at but left alone.
+        only_transforms = not shuffle and generator is None and seed is None
+        self.seed = seed_from_default() if only_transforms else seed_from(seed, generator)
         self.epoch = 0
         if batch_sampler is not None:
             batch_size, drop_last = None, False
@@ -162,6 +162,7 @@ class DataLoader:
             self._worker_collate,
             1 if self.batch_size is None and self.batch_sampler is not None else self.batch_size,
             self.drop_last,
+            self.seed,
         )
         batches: Any
         if self.num_workers:

@@ -24,6 +24,7 @@ PURPOSE_AUGMENT = 3
 PURPOSE_WORKER = 4
 PURPOSE_WEIGHTED = 5
 PURPOSE_SEED = 6
+PURPOSE_TRANSFORM = 7
 
 
 class RandomStream:
@@ -107,3 +108,13 @@ def seed_from(seed: int | None, generator: Any) -> int:
         f"generator: {type(generator).__name__} is no source of a seed; "
         "pass seed=<int>, an onegraph.Generator or a numpy.random.Generator"
     )
+
+
+def seed_from_default() -> int:
+    """A seed that follows from the default generator's state, without using up any of its streams.
+
+    >>> seed_from_default() == seed_from_default()
+    True
+    """
+    start, stream = default_generator.advance(0)
+    return int(RandomStream(start, PURPOSE_SEED, index=stream).words(1)[0])
