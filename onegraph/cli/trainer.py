@@ -136,7 +136,11 @@ class Trainer:
         train = self.data.train
         if self.settings.augment:
             # Whole pixels of black come in at the border, so augmentation stands before scaling.
-            train = Augmented(train, RandomAffine(10, (0.06, 0.06), (0.9, 1.1), shear=5), seed=self.settings.seed)
+            train = Augmented(
+                train,
+                RandomAffine(10, (0.06, 0.06), (0.9, 1.1), shear=5, interpolation="bilinear"),
+                seed=self.settings.seed,
+            )
         return DataLoader(
             train,
             self.settings.batch_size,

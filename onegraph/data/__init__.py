@@ -1,16 +1,7 @@
 """Input pipelines: data sets, samplers, the loader, file formats, augmentation. Start with README.md."""
 
 from onegraph.data.array import ImageArrays, ImageClassificationData, arrays_from
-from onegraph.data.augment import (
-    Augmented,
-    Compose,
-    Normalize,
-    RandomAffine,
-    RandomCrop,
-    RandomHorizontalFlip,
-    RandomRotation,
-    RandomShift,
-)
+from onegraph.data.augment import Augmented
 from onegraph.data.collate import default_collate, default_convert, numpy_collate
 from onegraph.data.dataset import (
     ChainDataset,
@@ -28,6 +19,7 @@ from onegraph.data.idx import IdxFolder, load_idx_folder, read_idx, write_idx
 from onegraph.data.images import load_image
 from onegraph.data.loader import DataLoader
 from onegraph.data.philox import RandomStream
+from onegraph.data.pipelines import AUGMENTATIONS, Augmentation, augmentation
 from onegraph.data.resize import resize_bilinear
 from onegraph.data.sampler import (
     BatchSampler,
@@ -38,9 +30,20 @@ from onegraph.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from onegraph.data.transforms import (
+    Compose,
+    Normalize,
+    RandomAffine,
+    RandomCrop,
+    RandomHorizontalFlip,
+    RandomRotation,
+    RandomShift,
+)
 from onegraph.data.worker import WorkerError, WorkerInfo, get_worker_info
 
 __all__ = [
+    "AUGMENTATIONS",
+    "Augmentation",
     "Augmented",
     "BatchSampler",
     "ChainDataset",
@@ -72,6 +75,7 @@ __all__ = [
     "WorkerError",
     "WorkerInfo",
     "arrays_from",
+    "augmentation",
     "check_same_classes",
     "default_collate",
     "default_convert",

@@ -50,7 +50,7 @@ def load_image(
     height_width = _check_arguments(size, channels, dtype, layout)
     with _open(path, max_pixels) as image:
         try:
-            upright = _pillow("ImageOps").exif_transpose(image)
+            upright = pillow("ImageOps").exif_transpose(image)
             pixels = _convert(upright, _MODES[channels], height_width)
         except Exception as error:  # decoders of many formats fail in many ways
             raise DataError(f"{path}: the image is truncated or corrupt: {error}") from error
@@ -95,9 +95,9 @@ def _check_arguments(size: Any, channels: int, dtype: Any, layout: str) -> tuple
 
 def _open(path: str | os.PathLike[str], max_pixels: int) -> Any:
     """Open lazily: only the header is read."""
-    pillow = _pillow("Image")
+    library = pillow("Image")
     try:
-        image = pillow.open(path)
+        image = library.open(path)
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except OSError as error:
@@ -122,17 +122,22 @@ def _convert(image: Any, mode: str, size: tuple[int, int] | None) -> Any:
     image = image.convert(mode)
     if size is None or image.size == size[::-1]:
         return image
-    return _pillow("ImageOps").fit(image, size[::-1], method=_pillow("Image").Resampling.BILINEAR)
+    return pillow("ImageOps").fit(image, size[::-1], method=pillow("Image").Resampling.BILINEAR)
 
 
 def _sixteen_bits_to_eight(image: Any) -> Any:
     """Pillow would clip such pixels at 255 instead of scaling them."""
     values = np.asarray(image).astype(np.float64)
     scale = 1.0 if values.max(initial=0) <= 255 and image.mode in ("I", "F") else 257.0
-    return _pillow("Image").fromarray(np.clip(np.rint(values / scale), 0, 255).astype(np.uint8))
+    return pillow("Image").fromarray(np.clip(np.rint(values / scale), 0, 255).astype(np.uint8))
 
 
-def _pillow(module: str) -> Any:
+def pillow(module: str) -> Any:
+    """A module of Pillow, which is optional and loaded late.
+
+    Raises:
+        UnsupportedError: it is not installed.
+    """
     try:
         return __import__(f"PIL.{module}", fromlist=[module])
     except ImportError as error:

@@ -136,7 +136,7 @@ def gammas(shape: float, count: int) -> np.ndarray:
     boost = shape < 1
     d = (shape + 1 if boost else shape) - 1 / 3
     c = 1 / math.sqrt(9 * d)
-    found = []
+    found: list[float] = []
     with one_stream() as stream:
         while len(found) < count:
             x = float(normals((1,))[0])

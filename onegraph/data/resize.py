@@ -53,21 +53,22 @@ def sample_bilinear(image: np.ndarray, rows: np.ndarray, columns: np.ndarray, fi
     """Values of an image at fractional positions, `fill` outside.
 
     Args:
-        image: float, shape (C, H, W).
+        image: float, shape (..., H, W).
         rows, columns: positions in pixels, both of shape (H2, W2).
 
     Returns:
-        float32, shape (C, H2, W2).
+        float32, shape (..., H2, W2).
     """
     height, width = image.shape[-2:]
     # A border of `fill` makes the four neighbours of every position inside (-1, size) exist.
-    padded = np.pad(image.astype(np.float32), ((0, 0), (1, 1), (1, 1)), constant_values=fill)
+    widths = [(0, 0)] * (image.ndim - 2) + [(1, 1), (1, 1)]
+    padded = np.pad(image.astype(np.float32), widths, constant_values=fill)
     row = np.clip(rows + 1, 0, height + 1)
     column = np.clip(columns + 1, 0, width + 1)
     top = np.minimum(np.floor(row).astype(np.int64), height)
     left = np.minimum(np.floor(column).astype(np.int64), width)
     down = (row - top).astype(np.float32)
     right = (column - left).astype(np.float32)
-    upper = padded[:, top, left] * (1 - right) + padded[:, top, left + 1] * right
-    lower = padded[:, top + 1, left] * (1 - right) + padded[:, top + 1, left + 1] * right
+    upper = padded[..., top, left] * (1 - right) + padded[..., top, left + 1] * right
+    lower = padded[..., top + 1, left] * (1 - right) + padded[..., top + 1, left + 1] * right
     return upper * (1 - down) + lower * down
