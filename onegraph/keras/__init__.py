@@ -10,23 +10,35 @@ from onegraph.keras import (
     activations,
     backend,
     callbacks,
+    config,
     constraints,
     initializers,
     layers,
     losses,
     metrics,
+    mixed_precision,
     models,
+    ops,
     optimizers,
+    random,
     regularizers,
     utils,
 )
 from onegraph.keras.layers import *  # noqa: F403
 from onegraph.keras.layers import __all__ as _layers
+from onegraph.keras.layers.base import Layer
+from onegraph.keras.layers.symbolic import KerasTensor
 from onegraph.keras.losses import Loss
 from onegraph.keras.metrics import Metric
 from onegraph.keras.models import Functional, Model, Sequential, load_model
 from onegraph.keras.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Nadam, Optimizer, RMSprop
+from onegraph.keras.variable import Variable
 
+__version__ = "3.15.1"
+"""The version of Keras whose names are here."""
+
+dtype_policies = mixed_precision
+DTypePolicy = mixed_precision.DTypePolicy
 __all__ = [
     *_layers,
     "SGD",

@@ -74,14 +74,44 @@ def _operator(name: str, reflected: bool = False) -> Callable[[Any, Any], Any]:
             return Arithmetic(name)([other, self] if reflected else [self, other])
         if isinstance(other, (int, float)):
             return Arithmetic(name, number=other, reflected=reflected)(self)
-        return NotImplemented
+        return _operation(_OPERATIONS[name])(*((other, self) if reflected else (self, other)))
 
     return operator
+
+
+_OPERATIONS = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "divide",
+    "pow": "power",
+    "matmul": "matmul",
+    "floordiv": "floor_divide",
+    "mod": "mod",
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+    "and": "logical_and",
+    "or": "logical_or",
+    "invert": "logical_not",
+    "abs": "abs",
+}
+"""Operators of symbolic tensors, and what they are called in `keras.ops`."""
+
+
+def _operation(name: str) -> Callable[..., Any]:
+    from onegraph.keras import ops
+
+    found: Callable[..., Any] = getattr(ops, name)
+    return found
 
 
 for _name in ("add", "sub", "mul", "truediv", "pow", "matmul"):
     setattr(KerasTensor, f"__{_name}__", _operator(_name))
     setattr(KerasTensor, f"__r{_name}__", _operator(_name, reflected=True))
+for _name in ("floordiv", "mod", "lt", "le", "gt", "ge", "and", "or", "invert", "abs"):
+    setattr(KerasTensor, f"__{_name}__", lambda *args, _name=_name: _operation(_OPERATIONS[_name])(*args))
 KerasTensor.__neg__ = lambda self: self * -1  # type: ignore[attr-defined, operator]
 
 

@@ -18,6 +18,7 @@ from onegraph.frontend.tensor import Tensor
 from onegraph.keras import constraints, initializers, regularizers
 from onegraph.keras.dtype_policies import DTypePolicy
 from onegraph.keras.layers.tracking import may_hold_layers, track
+from onegraph.keras.variable import State, Weight
 from onegraph.nn.module import Module
 from onegraph.nn.parameter import Parameter
 from onegraph.ops.shapes import show
@@ -93,7 +94,7 @@ class Weights(Module):
                 raise ShapeError(
                     f"the initializer of weight {name!r} gave shape {show(value.shape)}, not {show(shape)}"
                 )
-            weight = Parameter(value) if trainable else value
+            weight = Weight(value, requires_grad=value.dtype.is_floating_point) if trainable else State(value)
         weight.name = f"{self.name}/{name}"
         (self._parameters if trainable else self._buffers)[name] = weight
         if not autocast:
