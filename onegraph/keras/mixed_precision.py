@@ -101,7 +101,7 @@ set_global_policy = set_dtype_policy
 def __getattr__(name: str) -> Any:
     """`LossScaleOptimizer`, which lives with the other optimizers."""
     if name == "LossScaleOptimizer":
-        from onegraph.keras.optimizers import LossScaleOptimizer
+        from onegraph.keras import optimizers
 
-        return LossScaleOptimizer
+        return vars(optimizers)["LossScaleOptimizer"]
     raise AttributeError(f"keras.mixed_precision has no {name!r}")
