@@ -12,6 +12,7 @@ from onegraph.keras import (
     callbacks,
     config,
     constraints,
+    dtype_policies,
     initializers,
     layers,
     losses,
@@ -24,6 +25,7 @@ from onegraph.keras import (
     regularizers,
     utils,
 )
+from onegraph.keras.dtype_policies import DTypePolicy
 from onegraph.keras.layers import *  # noqa: F403
 from onegraph.keras.layers import __all__ as _layers
 from onegraph.keras.layers.base import Layer
@@ -36,9 +38,6 @@ from onegraph.keras.variable import Variable
 
 __version__ = "3.15.1"
 """The version of Keras whose names are here."""
-
-dtype_policies = mixed_precision
-DTypePolicy = mixed_precision.DTypePolicy
 __all__ = [
     *_layers,
     "SGD",

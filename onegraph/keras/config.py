@@ -1,4 +1,4 @@
-"""`keras.config`: numbers and names that hold for a whole program. Read next: `mixed_precision.py`, `backend/__init__.py`."""
+"""`keras.config`: numbers and names that hold for a whole program. Read next: `dtype_policies.py`, `backend/__init__.py`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from onegraph.keras.backend import (
     set_floatx,
     set_image_data_format,
 )
-from onegraph.keras.mixed_precision import dtype_policy, set_dtype_policy
+from onegraph.keras.dtype_policies import dtype_policy, set_dtype_policy
 
 __all__ = [
     "backend",
