@@ -23,7 +23,7 @@ from onegraph.nn import Module
 P = ParamSpec("P")
 M = TypeVar("M", bound=Module)
 
-TASKS = ("classify", "language", "generate", "reconstruct")
+TASKS = ("classify", "language", "generate", "discriminate", "reconstruct")
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,13 @@ class Network:
         input_size: (height, width) of the images that it was made for; (0, 0) if it takes no images.
         num_classes: outputs by default.
         in_channels: of the images, by default.
-        task: "classify" (images to logits), "language" (token numbers to logits), "generate" (noise to images) or
-            "reconstruct" (images to images).
+        task: "classify" (images to logits), "language" (token numbers to logits), "generate" (noise to images),
+            "discriminate" (images to one number) or "reconstruct" (images to images).
         family: the networks of one family stand together in lists: "ResNet", "VGG", ...
         source: the paper.
         min_size: height and width of the smallest images that it takes.
         options_with_weights: options that published weights need, unless the caller says otherwise.
+        forced_with_weights: options that published weights need, whatever the caller says; `after_weights` can undo it.
         after_weights: called with the model and the caller's options when published weights were loaded.
     """
 
@@ -57,6 +58,7 @@ class Network:
     source: str = ""
     min_size: int = 32
     options_with_weights: Mapping[str, Any] = field(default_factory=dict)
+    forced_with_weights: Mapping[str, Any] = field(default_factory=dict)
     after_weights: Callable[[Any, Mapping[str, Any]], None] | None = None
 
 
@@ -115,7 +117,7 @@ def _register(about: dict[str, Any], build: Callable[P, M]) -> Callable[..., M]:
             return build(*args, **options)
         from onegraph.zoo.weights import load_into  # type: ignore[import-not-found]
 
-        model = build(*args, **{**entry.options_with_weights, **options})
+        model = build(*args, **{**entry.options_with_weights, **options, **entry.forced_with_weights})
         load_into(model, name, weights, progress)
         if entry.after_weights is not None:
             entry.after_weights(model, options)

@@ -40,7 +40,10 @@ def small() -> nn.Module:
     return Net()
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
+_QUICK = ("lenet5", "alexnet", "vgg11", "resnet18", "resnet20", "nin", "googlenet", "squeezenet1_1", "mobilenet_v2")
+
+
+@pytest.mark.parametrize("name", [n if n in _QUICK else pytest.param(n, marks=pytest.mark.slow) for n in CLASSIFIERS])
 def test_every_classifier_gets_another_head(name: str) -> None:
     entry = zoo.network(name)
     model = zoo.replace_head(entry.make(), 7)
