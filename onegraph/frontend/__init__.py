@@ -15,6 +15,8 @@ from onegraph.frontend import (
     legacy,
     operators,
     random,
+    sparse,
+    torchscript,
     types,
 )
 from onegraph.frontend.autocast import autocast, get_autocast_dtype, is_autocast_available, is_autocast_enabled
@@ -37,6 +39,9 @@ generate.install(namespaces)
 operators.install()
 autograd.install()
 dynamic.install(namespaces)
+torchscript.install()
+for _name in ("mm", "matmul"):
+    namespaces[""][_name] = sparse.dispatching(namespaces[""][_name])
 for _name in ("Variable", "functional", "gradcheck"):
     setattr(autograd, _name, getattr(functional_autograd, _name))
 autograd.set_grad_enabled, autograd.inference_mode = set_grad_enabled, inference_mode  # type: ignore[attr-defined]
@@ -46,6 +51,7 @@ for _name, _method in {
     **types.METHODS,
     **legacy.METHODS,
     **copying.METHODS,
+    **sparse.METHODS,
 }.items():
     setattr(Tensor, _name, _method)
 
@@ -113,6 +119,7 @@ EXPORTS: dict[str, Any] = {
     **random.FUNCTIONS,
     **types.FUNCTIONS,
     **legacy.FUNCTIONS,
+    **sparse.FUNCTIONS,
     **_dtype_names,
     **_named,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -214,6 +215,33 @@ def _copy_of(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return copied
 
 
+def _assert(condition: Any, message: str) -> None:
+    """`assert` as a function.
+
+    Raises:
+        AssertionError: the condition (a bool, or a tensor that is looked at) does not hold.
+    """
+    if not condition:
+        raise AssertionError(message)
+
+
+_C = SimpleNamespace(_log_api_usage_once=lambda *args: None)
+"""What programs touch of PyTorch's compiled part: a call that counts users there, and does nothing here."""
+
+
+def typename(obj: Any) -> str:
+    """The full name of an object's type.
+
+    >>> import onegraph as og
+    >>> og.typename(og.ones(1))
+    'onegraph.Tensor'
+    """
+    if isinstance(obj, Tensor):
+        return "onegraph.Tensor" if type(obj) is Tensor else f"{type(obj).__module__}.{type(obj).__qualname__}"
+    name, module = type(obj).__qualname__, type(obj).__module__
+    return name if module in ("builtins", None) else f"{module}.{name}"
+
+
 def _constant_property(value: Any) -> property:
     return property(lambda self: value)
 
@@ -224,6 +252,9 @@ _BOTH: dict[str, Any] = dict.fromkeys(_REAL, _same) | _copies() | {"angle": angl
 FUNCTIONS: dict[str, Any] = {
     **_BOTH,
     **{name: TensorType(name, dtype) for name, dtype in _TENSOR_TYPES.items()},
+    "_C": _C,
+    "_assert": _assert,
+    "typename": typename,
     "alias_copy": lambda input: input.clone(),
     "compile": compile,
     "imag": imag,
