@@ -141,6 +141,14 @@ class Model(Trainer, GeneratorMethods, Layer):
             return list(self._graph.outputs)
         return [t.name for t in flatten(self._graph.outputs)]
 
+    def reset_states(self) -> None:
+        """Let all recurrent layers that are stateful start the next batch from zeros."""
+        for layer in self.modules():
+            if getattr(layer, "stateful", False) and hasattr(layer, "reset_state"):
+                layer.reset_state()
+
+    reset_state = reset_states
+
     # ---- looking, saving
 
     def summary(

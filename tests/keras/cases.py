@@ -99,6 +99,23 @@ CASES: dict[str, tuple[str, object, str]] = {
     "multi_head_gate": ("L.MultiHeadAttention(2, 3, use_gate=True, sliding_window=2)", [(2, 4, 5), (2, 4, 5)], ""),
     "multi_head_axes": ("L.MultiHeadAttention(2, 3, attention_axes=(2,))", [(2, 3, 4, 5), (2, 3, 4, 5)], ""),
     "grouped_query": ("L.GroupQueryAttention(3, 4, 2)", [(2, 3, 5), (2, 4, 5)], "value_mask=MASK"),
+    "simple_rnn": ("L.SimpleRNN(3)", (2, 4, 5), ""),
+    "simple_rnn_backwards": ("L.SimpleRNN(3, return_sequences=True, go_backwards=True)", (2, 4, 5), ""),
+    "lstm": ("L.LSTM(3, return_sequences=True, return_state=True)", (2, 4, 5), ""),
+    "lstm_masked": ("L.LSTM(3, return_sequences=True)", (2, 4, 5), "mask=MASK"),
+    "lstm_masked_last": ("L.LSTM(3, activation='relu', use_bias=False)", (2, 4, 5), "mask=MASK"),
+    "lstm_masked_zero": ("L.RNN(L.LSTMCell(3), return_sequences=True, zero_output_for_mask=True)", (2, 4, 5), "mask=MASK"),
+    "lstm_unrolled": ("L.LSTM(3, unroll=True)", (2, 4, 5), ""),
+    "gru": ("L.GRU(3, return_sequences=True)", (2, 4, 5), ""),
+    "gru_before": ("L.GRU(3, reset_after=False)", (2, 4, 5), ""),
+    "gru_masked_backwards": ("L.GRU(3, go_backwards=True)", (2, 4, 5), "mask=MASK"),
+    "stacked_cells": ("L.RNN([L.LSTMCell(3), L.GRUCell(2)], return_state=True)", (2, 4, 5), ""),
+    "bidirectional": ("L.Bidirectional(L.LSTM(3, return_sequences=True))", (2, 4, 5), "mask=MASK"),
+    "bidirectional_sum": ("L.Bidirectional(L.GRU(3), merge_mode='sum')", (2, 4, 5), ""),
+    "bidirectional_both": ("L.Bidirectional(L.LSTM(3, return_state=True), merge_mode=None)", (2, 4, 5), ""),
+    "conv_lstm1d": ("L.ConvLSTM1D(2, 3, strides=2, padding='same')", (1, 3, 7, 2), ""),
+    "conv_lstm2d": ("L.ConvLSTM2D(2, 2, return_sequences=True)", (1, 3, 4, 5, 2), ""),
+    "conv_lstm3d": ("L.ConvLSTM3D(2, 2, padding='same', data_format='channels_first')", (1, 2, 2, 2, 3, 2), ""),
 }  # fmt: skip
 SEVERAL = ("MultiHeadAttention", "GroupQueryAttention")  # called on several arguments, not on a list
 MASK = np.array([[True, True, False, True], [False, True, True, False]])

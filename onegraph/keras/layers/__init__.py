@@ -3,6 +3,8 @@
 from onegraph.keras.layers.advanced_activations import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
 from onegraph.keras.layers.attention import AdditiveAttention, Attention
 from onegraph.keras.layers.base import Layer
+from onegraph.keras.layers.bidirectional import Bidirectional
+from onegraph.keras.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from onegraph.keras.layers.convolution import Conv1D, Conv2D, Conv3D, Convolution1D, Convolution2D, Convolution3D
 from onegraph.keras.layers.convolution_variants import (
     Conv1DTranspose,
@@ -86,6 +88,8 @@ from onegraph.keras.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from onegraph.keras.layers.recurrent import GRU, LSTM, SimpleRNN
+from onegraph.keras.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from onegraph.keras.layers.regularization import (
     ActivityRegularization,
     AlphaDropout,
@@ -108,6 +112,7 @@ from onegraph.keras.layers.resizing import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
+from onegraph.keras.layers.rnn import RNN
 from onegraph.keras.layers.sample_normalization import (
     GroupNormalization,
     LayerNormalization,

@@ -29,6 +29,11 @@ _BATCH = (7919, 7927)  # unlikely to be a size of anything else: `infer` writes 
 _OTHER = (384, 416)  # large and divisible enough for any stack of strides
 
 
+def stands_for_batch(size: Any) -> bool:
+    """Whether a size stands for that of a batch which is not known, while output shapes are looked for."""
+    return size in _BATCH
+
+
 class KerasTensor:
     """Stands for a tensor of a model that is being put together.
 

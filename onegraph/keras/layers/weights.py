@@ -163,6 +163,8 @@ class Weights(Module):
             trained = module.trainable if isinstance(module, Weights) else True
             entries = [*module._parameters.items(), *module._buffers.items()]
             for name, tensor in entries:
+                if name in module._not_saved:
+                    continue  # state of a run, such as that of a stateful recurrent layer
                 if tensor is not None and id(tensor) not in seen:
                     seen.add(id(tensor))
                     found.append(
