@@ -1,7 +1,9 @@
 """Input pipelines: data sets, samplers, the loader, file formats, augmentation. Start with README.md."""
 
+from onegraph.data.archive import TarImageFolder, extract_archive
 from onegraph.data.array import ImageArrays, ImageClassificationData, arrays_from
 from onegraph.data.augment import Augmented
+from onegraph.data.cifar import load_cifar
 from onegraph.data.collate import default_collate, default_convert, numpy_collate
 from onegraph.data.dataset import (
     ChainDataset,
@@ -14,7 +16,7 @@ from onegraph.data.dataset import (
     random_split,
 )
 from onegraph.data.digits import digits_split, load_digits, stratified_split, upscale
-from onegraph.data.folder import ImageFolder, check_same_classes
+from onegraph.data.folder import DatasetFolder, ImageFolder, check_same_classes
 from onegraph.data.idx import IdxFolder, load_idx_folder, read_idx, write_idx
 from onegraph.data.images import load_image
 from onegraph.data.loader import DataLoader
@@ -30,6 +32,7 @@ from onegraph.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from onegraph.data.tables import TableDataset, read_csv, read_parquet
 from onegraph.data.transforms import (
     Compose,
     Normalize,
@@ -51,6 +54,7 @@ __all__ = [
     "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "DatasetFolder",
     "DistributedSampler",
     "IdxFolder",
     "ImageArrays",
@@ -70,6 +74,8 @@ __all__ = [
     "StackDataset",
     "Subset",
     "SubsetRandomSampler",
+    "TableDataset",
+    "TarImageFolder",
     "TensorDataset",
     "WeightedRandomSampler",
     "WorkerError",
@@ -80,13 +86,17 @@ __all__ = [
     "default_collate",
     "default_convert",
     "digits_split",
+    "extract_archive",
     "get_worker_info",
+    "load_cifar",
     "load_digits",
     "load_idx_folder",
     "load_image",
     "numpy_collate",
     "random_split",
+    "read_csv",
     "read_idx",
+    "read_parquet",
     "resize_bilinear",
     "stratified_split",
     "upscale",

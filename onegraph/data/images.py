@@ -6,6 +6,7 @@ trusted: its announced size is checked before it is decoded. Read next: `folder.
 
 from __future__ import annotations
 
+import io
 import os
 from typing import Any
 
@@ -27,6 +28,7 @@ def load_image(
     dtype: Any = np.float32,
     layout: str = "CHW",
     max_pixels: int = MOST_PIXELS,
+    content: bytes | None = None,
 ) -> np.ndarray:
     """Read an image file, turned upright as its EXIF orientation says.
 
@@ -38,6 +40,7 @@ def load_image(
         dtype: float32, values 0 to 1, or uint8, values 0 to 255.
         layout: "CHW" or "HWC".
         max_pixels: refuse larger images before decoding them.
+        content: the bytes of the file, if they are at hand; `path` is then only its name in errors.
 
     Returns:
         An array of shape (channels, height, width), or (height, width, channels).
@@ -48,7 +51,7 @@ def load_image(
         UnsupportedError: Pillow is not installed.
     """
     height_width = _check_arguments(size, channels, dtype, layout)
-    with _open(path, max_pixels) as image:
+    with open_image(path, max_pixels, content) as image:
         try:
             upright = pillow("ImageOps").exif_transpose(image)
             pixels = _convert(upright, _MODES[channels], height_width)
@@ -62,13 +65,15 @@ def load_image(
     return array.astype(np.float32) / np.float32(255)
 
 
-def image_header(path: str | os.PathLike[str], max_pixels: int = MOST_PIXELS) -> tuple[int, int, int]:
+def image_header(
+    path: str | os.PathLike[str], max_pixels: int = MOST_PIXELS, content: bytes | None = None
+) -> tuple[int, int, int]:
     """(channels, height, width) of an image file, upright, without decoding it.
 
     Raises:
         DataError, UnsupportedError: as `load_image`.
     """
-    with _open(path, max_pixels) as image:
+    with open_image(path, max_pixels, content) as image:
         width, height = image.size
         try:
             turned = image.getexif().get(0x0112, 1) >= 5  # orientations 5 to 8 exchange the axes
@@ -93,11 +98,44 @@ def _check_arguments(size: Any, channels: int, dtype: Any, layout: str) -> tuple
     return int(height), int(width)
 
 
-def _open(path: str | os.PathLike[str], max_pixels: int) -> Any:
-    """Open lazily: only the header is read."""
+def load_pillow(
+    path: str | os.PathLike[str], mode: str = "RGB", max_pixels: int = MOST_PIXELS, content: bytes | None = None
+) -> Any:
+    """A Pillow image of a mode, as it lies in the file: not turned, not resized.
+
+    Raises:
+        DataError, UnsupportedError: as `load_image`.
+    """
+    with open_image(path, max_pixels, content) as image:
+        try:
+            return _in_mode(image, mode)
+        except Exception as error:
+            raise DataError(f"{path}: the image is truncated or corrupt: {error}") from error
+
+
+def check_image(path: str | os.PathLike[str], max_pixels: int = MOST_PIXELS, content: bytes | None = None) -> None:
+    """Decode an image to see that it can be, JPEG at an eighth of its size: all bytes are read, few pixels made.
+
+    Raises:
+        DataError, UnsupportedError: as `load_image`.
+    """
+    with open_image(path, max_pixels, content) as image:
+        try:
+            image.draft("L", (1, 1))
+            image.load()
+        except Exception as error:
+            raise DataError(f"{path}: the image is truncated or corrupt: {error}") from error
+
+
+def open_image(path: str | os.PathLike[str], max_pixels: int = MOST_PIXELS, content: bytes | None = None) -> Any:
+    """Open lazily with Pillow: only the header is read.
+
+    Raises:
+        DataError, UnsupportedError: as `load_image`.
+    """
     library = pillow("Image")
     try:
-        image = library.open(path)
+        image = library.open(path if content is None else io.BytesIO(content))
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except OSError as error:
@@ -115,14 +153,21 @@ def _open(path: str | os.PathLike[str], max_pixels: int) -> Any:
 
 
 def _convert(image: Any, mode: str, size: tuple[int, int] | None) -> Any:
+    image = _in_mode(image, mode)
+    if size is None or image.size == size[::-1]:
+        return image
+    return pillow("ImageOps").fit(image, size[::-1], method=pillow("Image").Resampling.BILINEAR)
+
+
+def _in_mode(image: Any, mode: str) -> Any:
     if image.mode == "F" or image.mode.startswith("I"):
         image = _sixteen_bits_to_eight(image)
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")  # Pillow warns when transparency goes unseen
-    image = image.convert(mode)
-    if size is None or image.size == size[::-1]:
+    if image.mode == mode:
+        image.load()
         return image
-    return pillow("ImageOps").fit(image, size[::-1], method=pillow("Image").Resampling.BILINEAR)
+    return image.convert(mode)
 
 
 def _sixteen_bits_to_eight(image: Any) -> Any:

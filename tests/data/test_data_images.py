@@ -217,7 +217,7 @@ def test_arrays_from_one_folder_of_classes(tmp_path: Path) -> None:
 
 
 def test_arrays_from_errors(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such folder"):
+    with pytest.raises(DataError, match="no such file or folder"):
         arrays_from(tmp_path / "nothing")
     with pytest.raises(DataError, match="no folders of classes"):
         arrays_from(tmp_path)
