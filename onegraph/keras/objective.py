@@ -55,7 +55,7 @@ class Objective:
         self.names = list(names) or [f"output_{i + 1}" for i in range(len(output_shapes))]
         if len(self.names) == 1 and len(output_shapes) == 1:
             self.names = self.names[:1]
-        self.losses = [losses_module.get(v) for v in self._for_outputs("loss", self.given["loss"])]
+        self.losses = [losses_module.loss_object(v) for v in self._for_outputs("loss", self.given["loss"])]
         self.factors = [
             1.0 if v is None else float(v) for v in self._for_outputs("loss_weights", self.given["loss_weights"])
         ]

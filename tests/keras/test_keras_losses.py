@@ -58,7 +58,7 @@ FORMULAS: list[tuple[str, Any, Any, Any]] = [
 def test_formulas(name: str, y: np.ndarray, p: np.ndarray, wanted: np.ndarray) -> None:
     function = losses.losses.find(name)
     np.testing.assert_allclose(function(y, p).numpy(), wanted, rtol=2e-4, atol=1e-6)
-    loss = losses.get(name)
+    loss = losses.loss_object(name)
     assert loss(y, p).item() == pytest.approx(wanted.mean(), rel=2e-4)
     weights = np.arange(6.0)
     assert loss(y, p, weights).item() == pytest.approx((wanted * weights).mean(), rel=2e-4)
@@ -85,7 +85,7 @@ def test_logits_and_probabilities_agree() -> None:
 
 def test_a_softmax_far_from_the_target_has_a_finite_exact_loss() -> None:
     softmax = activations.softmax(losses.as_tensor(np.array([[0.0, 200.0]])))
-    assert losses.get("sparse_categorical_crossentropy")([0], softmax).item() == 200.0
+    assert losses.loss_object("sparse_categorical_crossentropy")([0], softmax).item() == 200.0
 
 
 def test_label_smoothing_and_reductions() -> None:
@@ -106,15 +106,15 @@ def test_label_smoothing_and_reductions() -> None:
 
 
 def test_shapes_are_checked() -> None:
-    assert losses.get("mse")(np.zeros(6), np.ones((6, 1))).item() == 1.0
+    assert losses.loss_object("mse")(np.zeros(6), np.ones((6, 1))).item() == 1.0
     with pytest.raises(
         ShapeError, match=r"mean_squared_error: the target has shape \(6,\), the model's output \(6, 4\)"
     ):
-        losses.get("mse")(np.zeros(6), output)
+        losses.loss_object("mse")(np.zeros(6), output)
     with pytest.raises(ShapeError, match="use categorical_crossentropy for one-hot targets"):
-        losses.get("sparse_categorical_crossentropy")(one_hot, rows)
+        losses.loss_object("sparse_categorical_crossentropy")(one_hot, rows)
     with pytest.raises(ShapeError, match=r"sample_weight of shape \(5,\)"):
-        losses.get("mse")(target, output, np.ones(5))
+        losses.loss_object("mse")(target, output, np.ones(5))
 
 
 def test_own_functions_and_classes() -> None:
@@ -127,8 +127,8 @@ def test_own_functions_and_classes() -> None:
 
     a, b = losses.as_tensor(target), losses.as_tensor(output)
     wanted = (np.abs(target - output) ** 3).mean()
-    assert losses.get(cubed)(a, b).item() == pytest.approx(wanted, rel=1e-5)
-    assert losses.get(Cubed())(a, b).item() == pytest.approx(wanted, rel=1e-5)
+    assert losses.loss_object(cubed)(a, b).item() == pytest.approx(wanted, rel=1e-5)
+    assert losses.loss_object(Cubed())(a, b).item() == pytest.approx(wanted, rel=1e-5)
 
 
 def test_accuracies() -> None:
