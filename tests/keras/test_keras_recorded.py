@@ -24,39 +24,42 @@ def test_numbers_are_those_of_keras(kind: str, name: str) -> None:
 def test_every_class_and_function_has_a_case(kind: str) -> None:
     module = getattr(keras, kind)
     names = {n for n in vars(module) if not n.startswith("_") and callable(getattr(module, n))}
-    alias = set(
-        [
-            "mse",
-            "MSE",
-            "mae",
-            "MAE",
-            "mape",
-            "MAPE",
-            "msle",
-            "MSLE",
-            "bce",
-            "BCE",
-            "kld",
-            "KLD",
-            "logcosh",
-            "cosine_proximity",
-        ]
-    )
-    alias |= set(
-        [
-            "kullback_leibler_divergence",
-            "class_numbers",
-            "align",
-            "as_tensor",
-            "loss_object",
-            "serialize",
-            "deserialize",
-            "get",
-        ]
-    )
-    alias |= set(
-        ["Loss", "LossFunctionWrapper", "losses", "Metric", "metrics", "custom_object_scope", "Any", "accuracy_for"]
-    )
+    alias = {
+        "mse",
+        "MSE",
+        "mae",
+        "MAE",
+        "mape",
+        "MAPE",
+        "msle",
+        "MSLE",
+        "bce",
+        "BCE",
+        "kld",
+        "KLD",
+        "logcosh",
+        "cosine_proximity",
+    }
+    alias |= {
+        "kullback_leibler_divergence",
+        "class_numbers",
+        "align",
+        "as_tensor",
+        "loss_object",
+        "serialize",
+        "deserialize",
+        "get",
+    }
+    alias |= {
+        "Loss",
+        "LossFunctionWrapper",
+        "losses",
+        "Metric",
+        "metrics",
+        "custom_object_scope",
+        "Any",
+        "accuracy_for",
+    }
     alias |= {"crossentropy_for", *cases_losses.CASES}
     assert names - set(KINDS[kind]) - alias == set()
 

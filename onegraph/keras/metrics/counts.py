@@ -32,6 +32,10 @@ class _Counts(Metric):
 
     STATES = ("true_positives", "false_positives", "true_negatives", "false_negatives")
     multi_label = False
+    true_positives: Any
+    false_positives: Any
+    true_negatives: Any
+    false_negatives: Any
 
     def __init__(
         self,
