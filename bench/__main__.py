@@ -3,6 +3,7 @@
     python -m bench [NAME...]                    what an operation costs in Python, and other small tables
     python -m bench list                         the names of all benchmarks and rows
     python -m bench compiler [ROW...] [--quick]  the compiler against PyTorch and others
+    python -m bench accuracy NAME --data PATH    a network trained to the end in both frameworks
 
 Read next: `compiler.py`.
 """
@@ -60,11 +61,15 @@ def main(arguments: list[str]) -> int:
     """Run the named benchmarks, or all of the small ones."""
     if arguments[:1] == ["compiler"]:
         return _compiler(arguments[1:])
+    if arguments[:1] == ["accuracy"]:
+        from bench import accuracy
+
+        return accuracy.main(arguments[1:])
     if arguments == ["list"]:
         return _list()
     unknown = [n for n in arguments if n not in BENCHMARKS]
     if unknown:
-        there = ", ".join((*BENCHMARKS, "compiler", "list"))
+        there = ", ".join((*BENCHMARKS, "compiler", "accuracy", "list"))
         print(f"no benchmark is called {', '.join(unknown)}; there are {there}", file=sys.stderr)
         return 2
     for name in arguments or BENCHMARKS:
