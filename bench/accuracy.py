@@ -12,6 +12,7 @@ import json
 import math
 import time
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 
 from bench.measure import optional_torch, table
 from bench.recipes import RECIPES, Data, Recipe
+from onegraph import config
 
 DIVISIONS = 25.0  # first learning rate of the one-cycle schedule: peak / DIVISIONS
 WARM = 0.25  # part of the steps in which the rate rises
@@ -83,8 +85,9 @@ def _runners(recipe: Recipe, steps: int, only: str | None) -> list[Runner]:
     model = make(**recipe.options)
     weights = {name: np.array(value.numpy()) for name, value in model.state_dict().items()}
     runners = [_runner("onegraph", og, recipe, model, steps)] if only in (None, "onegraph") else []
-    torch = optional_torch()
-    if torch is not None and only in (None, "torch"):
+    if find_spec("torch") and only in (None, "torch"):
+        import torch
+
         theirs = twin_of(make)(**recipe.options)
         theirs.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
         if not recipe.text and recipe.network != "lenet5":
@@ -176,11 +179,16 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     parser.add_argument("--limit", type=int, help="use so many examples, to see that it runs")
+    parser.add_argument("--threads", type=int, default=2, help="of each framework (2)")
     parser.add_argument("--only", choices=("onegraph", "torch"))
     parser.add_argument("--json", type=Path, help="write all numbers to this file as well")
     given = parser.parse_args(arguments)
     recipe = RECIPES[given.name]
-    runners = run(recipe, given.data, given.epochs or recipe.epochs, given.limit, given.only)
+    torch = optional_torch()
+    if torch is not None:
+        torch.set_num_threads(given.threads)
+    with config.using(threads=given.threads):
+        runners = run(recipe, given.data, given.epochs or recipe.epochs, given.limit, given.only)
     print(f"\n{recipe.title}\n\n{report(recipe, runners)}")
     if given.json:
         numbers = {r.name: {"seconds": r.seconds, "losses": r.losses, "results": r.results} for r in runners}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from onegraph.ir.dtype import DType
+from onegraph.ir.dtype import DType, bfloat16
 from onegraph.kernels.compile import compile_text, load
 from onegraph.kernels.llvm import Function, Module, Value, vector_type
 from onegraph.kernels.scalar import Code, Scalar, memory_type
@@ -21,6 +21,13 @@ Write = Callable[[Code, list[Scalar]], Scalar]
 
 _names = (f"pointwise_{i}" for i in itertools.count())
 PLAIN = plain_target()
+
+
+def to_numbers(stored: Array, dtype: DType) -> Array:
+    """Storage as float64, or as it is."""
+    if dtype is bfloat16:
+        return (stored.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+    return stored.astype(np.float64) if dtype.is_floating_point else stored
 
 
 def make_code(f: Function, lanes: int, target: Target, on_error: Callable[[Value], None] | None = None) -> Code:

@@ -22,7 +22,7 @@ from onegraph.ops.custom import GradientRule
 from onegraph.ops.evaluate import execute_node
 from onegraph.ops.lowering import Pointwise
 from onegraph.ops.philox import RANDOM_BITS
-from tests.kernels.pointwise import PLAIN, Array, Kernel
+from tests.kernels.pointwise import PLAIN, Array, Kernel, to_numbers
 
 ELEMENTWISE = sorted((op for op in OPS.values() if op.kind is Kind.ELEMENTWISE), key=lambda op: op.name)
 LANES = (1, 4, 16)
@@ -67,13 +67,6 @@ def cases(op: Op) -> list[tuple[list[DType], dict[str, Any]]]:
         return [([d, d], {"number": 0}) for d in ALL]
     count = len(next(iter(op.samples())).arrays)
     return [([d] * count, {}) for d in dtypes_of(op)]
-
-
-def to_numbers(stored: Array, dtype: DType) -> Array:
-    """Storage as float64, or as it is."""
-    if dtype is bfloat16:
-        return (stored.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
-    return stored.astype(np.float64) if dtype.is_floating_point else stored
 
 
 def tolerance(op: Op, dtype: DType) -> float:

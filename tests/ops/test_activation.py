@@ -73,9 +73,9 @@ def test_half_precision_is_rounded_once(name: str, dtype: Any) -> None:
     ours = getattr(activation, name, None) or getattr(softmax, name)
     arguments = {"dim": 1} if name == "softmin" else {}
     tolerance = 1e-3 if dtype == np.float16 else 2e-6
-    compare(
-        ours, getattr(functional, name), random(4, 6, dtype=dtype), **arguments, rtol=tolerance, atol=1e-3 * tolerance
-    )
+    # On some processors PyTorch's own float32 GELU is 3e-6 off where 1 + erf(x) is small, since erf is rounded near -1.
+    smallest = 2.4e-7 if name == "gelu" else 1e-3 * tolerance
+    compare(ours, getattr(functional, name), random(4, 6, dtype=dtype), **arguments, rtol=tolerance, atol=smallest)
 
 
 def test_integers() -> None:

@@ -6,9 +6,11 @@ import pytest
 from onegraph.config import using
 from onegraph.ir import Graph, input_node
 from onegraph.ir.dtype import ALL, bool_, float16, float32, int32
+from onegraph.kernels.target import host
 from onegraph.ops.evaluate import run_graph
 from onegraph.ops.record import OPS
 from tests.backends.native.comparison import BACKEND, check, values
+from tests.kernels.pointwise import to_numbers
 
 
 def scan_graph(op, shape, dtype, dim, reverse=False):
@@ -22,7 +24,11 @@ def test_ops_and_dtypes(op, dtype):
     if dtype is bool_ and op != "cummax":
         pytest.skip("bools are not added")
     for dim, reverse in ((0, False), (1, True), (2, False)):
-        check(scan_graph(op, (3, 5, 23), dtype, dim, reverse), [values((3, 5, 23), dtype)], (2,))
+        graph, array = scan_graph(op, (3, 5, 23), dtype, dim, reverse), values((3, 5, 23), dtype)
+        if dim == 2 and op != "cummax" and dtype.kind == "float" and is_long(23):
+            near(graph, array, 1e-4 if dtype.bits > 16 else 2e-2)
+        else:
+            check(graph, [array], (2,))
     if dtype.kind != "float" or op == "cummax":
         for reverse in (False, True):
             check(scan_graph(op, (3, 277), dtype, 1, reverse), [values((3, 277), dtype)], (2,))
@@ -36,13 +42,18 @@ def test_ops_and_dtypes(op, dtype):
 @pytest.mark.parametrize("reverse", [False, True])
 def test_shapes_and_threads(shape, dim, reverse):
     for op, dtype in (("cumsum", float32), ("cummax", float32), ("cumprod", int32)):
-        if op == "cumsum" and dim == len(shape) - 1 and shape[dim] > 30:
+        if op == "cumsum" and dim == len(shape) - 1 and is_long(shape[dim]):
             near(scan_graph(op, shape, dtype, dim, reverse), values(shape, dtype))
         else:
             check(scan_graph(op, shape, dtype, dim, reverse), [values(shape, dtype)])
 
 
-def near(graph, array):
+def is_long(length):
+    """Whether the host scans a row of this length a vector at a time; see `backends/native/scans.py`."""
+    return length >= 2 * host().lanes(32)
+
+
+def near(graph, array, tolerance=1e-4):
     """Long rows are added in another order; that is the same for any number of threads."""
     program, found = BACKEND.compile(graph), []
     for n in (1, 2, 3):
@@ -51,7 +62,8 @@ def near(graph, array):
         found.append(buffer.array)
     assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes()
     (expected,) = run_graph(graph, [array])
-    np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=1e-4)
+    actual, expected = (to_numbers(a, graph.inputs[0].dtype) for a in (found[0], expected))
+    np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance)
 
 
 def test_rounding_once_and_the_sign_of_zero():
