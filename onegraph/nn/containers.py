@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,16 @@ def _position(index: Any, length: int, name: str) -> int:
     if not -length <= index < length:
         raise OutOfRangeError(f"{name}: index {index} is outside 0 to {length - 1}")
     return index % length
+
+
+class Container(Module):
+    """Modules by name, given as keywords; an old class that PyTorch still has. Subclass `Module` instead."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__()
+        warnings.warn("nn.Container is deprecated: subclass nn.Module instead", FutureWarning, stacklevel=2)
+        for name, module in kwargs.items():
+            self.add_module(name, module)
 
 
 class _Numbered(Module):

@@ -15,7 +15,7 @@ def _each(value: Any, dimensions: int) -> tuple[int, ...]:
     return (value,) * dimensions if isinstance(value, int) else tuple(value)
 
 
-class _Convolution(Module):
+class Convolution(Module):
     """Base: sizes, weight and bias."""
 
     _dimensions = 1
@@ -46,7 +46,7 @@ class _Convolution(Module):
                 raise ArgumentError(f"{name}: {what} must be positive, got {sizes}")
         self.padding: Any = padding if isinstance(padding, str) else _each(padding, n)
         self.output_padding = _each(output_padding, n)
-        self.padding_mode = padding_mode
+        self.padding_mode, self.transposed = padding_mode, self._transposed
         if isinstance(padding, str) and padding not in ("same", "valid"):
             raise ArgumentError(f"{name}: padding must be sizes, 'same' or 'valid', got {padding!r}")
         if padding == "same" and any(s != 1 for s in self.stride):
@@ -91,7 +91,7 @@ class _Convolution(Module):
         return text if self.padding_mode == "zeros" else f"{text}, padding_mode={self.padding_mode}"
 
 
-class _Conv(_Convolution):
+class _Conv(Convolution):
     """Base of convolutions that are not transposed."""
 
     def __init__(
@@ -136,11 +136,15 @@ class _Conv(_Convolution):
 
     def forward(self, input: Any) -> Any:
         """(batch, in_channels, ...), or without batch, to (batch, out_channels, ...)."""
+        return self._conv_forward(input, self.weight, self.bias)
+
+    def _conv_forward(self, input: Any, weight: Any, bias: Any) -> Any:
+        """The convolution with another weight and bias, for subclasses that change them on the way."""
         convolve = getattr(functional, f"conv{self._dimensions}d")
         padding = self.padding
         if self.padding_mode != "zeros":
             input, padding = functional.pad(input, self._sides(), self.padding_mode), 0
-        return convolve(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        return convolve(input, weight, bias, self.stride, padding, self.dilation, self.groups)
 
 
 class Conv1d(_Conv):
@@ -174,7 +178,7 @@ class Conv3d(_Conv):
     _dimensions = 3
 
 
-class _ConvTranspose(_Convolution):
+class ConvTranspose(Convolution):
     """Base of transposed convolutions."""
 
     _transposed = True
@@ -235,17 +239,17 @@ class _ConvTranspose(_Convolution):
         return convolve(input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation)
 
 
-class ConvTranspose1d(_ConvTranspose):
+class ConvTranspose1d(ConvTranspose):
     """The transpose of Conv1d: (batch, in_channels, length) to a longer sequence."""
 
 
-class ConvTranspose2d(_ConvTranspose):
+class ConvTranspose2d(ConvTranspose):
     """The transpose of Conv2d: (batch, in_channels, height, width) to larger images."""
 
     _dimensions = 2
 
 
-class ConvTranspose3d(_ConvTranspose):
+class ConvTranspose3d(ConvTranspose):
     """The transpose of Conv3d."""
 
     _dimensions = 3

@@ -9,7 +9,7 @@ from onegraph.nn.module import Module
 from onegraph.ops.random import check_probability
 
 
-class _Dropout(Module):
+class AnyDropout(Module):
     """Base: probability p, and `inplace`."""
 
     _function = ""
@@ -28,7 +28,7 @@ class _Dropout(Module):
         return f"p={self.p}, inplace={self.inplace}"
 
 
-class Dropout(_Dropout):
+class Dropout(AnyDropout):
     """Each element set to 0 with probability p, the others divided by 1 - p.
 
     >>> import onegraph as og
@@ -39,31 +39,31 @@ class Dropout(_Dropout):
     _function = "dropout"
 
 
-class Dropout1d(_Dropout):
+class Dropout1d(AnyDropout):
     """Whole channels of (batch, channels, length) set to 0 with probability p."""
 
     _function = "dropout1d"
 
 
-class Dropout2d(_Dropout):
+class Dropout2d(AnyDropout):
     """Whole channels of (batch, channels, height, width) set to 0 with probability p."""
 
     _function = "dropout2d"
 
 
-class Dropout3d(_Dropout):
+class Dropout3d(AnyDropout):
     """Whole channels of (batch, channels, depth, height, width) set to 0 with probability p."""
 
     _function = "dropout3d"
 
 
-class AlphaDropout(_Dropout):
+class AlphaDropout(AnyDropout):
     """Dropout that keeps the mean and variance of SELU networks."""
 
     _function = "alpha_dropout"
 
 
-class FeatureAlphaDropout(_Dropout):
+class FeatureAlphaDropout(AnyDropout):
     """As AlphaDropout, for whole channels."""
 
     _function = "feature_alpha_dropout"

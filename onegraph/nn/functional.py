@@ -16,9 +16,21 @@ from onegraph.errors import ArgumentError, ShapeError
 from onegraph.frontend import namespaces
 from onegraph.frontend.generate import assign
 from onegraph.frontend.random import default_generator
-from onegraph.frontend.state import mode, no_grad
+from onegraph.frontend.state import no_grad
 from onegraph.frontend.tensor import Tensor, wrap
 from onegraph.ir.node import Node
+from onegraph.nn.functional_lookup import embedding, embedding_bag, linear_cross_entropy  # noqa: F401
+from onegraph.nn.functional_pooling import (  # noqa: F401
+    adaptive_max_pool1d_with_indices,
+    adaptive_max_pool2d_with_indices,
+    adaptive_max_pool3d_with_indices,
+    conv_tbc,
+    fractional_max_pool2d,
+    fractional_max_pool2d_with_indices,
+    fractional_max_pool3d,
+    fractional_max_pool3d_with_indices,
+)
+from onegraph.nn.nodes import node_of
 from onegraph.ops import dropout as drop
 from onegraph.ops import normalization
 from onegraph.ops import random as distributions
@@ -61,13 +73,6 @@ def _install() -> None:
         globals()[name] = _with_inplace(function) if inplace else function
         if inplace and f"{name}_" not in _generated:
             globals()[f"{name}_"] = functools.partial(globals()[name], inplace=True)
-
-
-def node_of(tensor: Tensor) -> Node:
-    """The node of a tensor that an operation reads."""
-    if mode.trace is not None:
-        mode.trace.seen(tensor)
-    return tensor.node
 
 
 # ---- dropout

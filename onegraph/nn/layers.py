@@ -1,4 +1,4 @@
-"""Linear layers, embeddings, and layers that rearrange: Linear, Bilinear, Embedding, Flatten, PixelShuffle, Upsample, ..."""
+"""Linear layers, and layers that rearrange: Linear, Bilinear, Flatten, PixelShuffle, Upsample, ..."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import math
 from numbers import Integral
 from typing import Any
 
-from onegraph.errors import ArgumentError, ArgumentTypeError, ShapeError, UnsupportedError
-from onegraph.frontend.tensor import Device, Tensor
+from onegraph.errors import ArgumentError, ArgumentTypeError
+from onegraph.frontend.tensor import Device
 from onegraph.nn import functional, init
 from onegraph.nn.module import Module
 from onegraph.nn.parameter import Parameter
 from onegraph.nn.state import full
 from onegraph.nn.wrapped import Wrapped
 from onegraph.ops.random import floating_dtype
-from onegraph.ops.shapes import show
 
 
 def new_parameter(layer: str, *shape: int, device: Any = None, dtype: Any = None) -> Parameter:
@@ -127,90 +126,6 @@ class Bilinear(Module):
             f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
             f"out_features={self.out_features}, bias={self.bias is not None}"
         )
-
-
-class Embedding(Module):
-    """A table of vectors, looked up by number.
-
-    Args:
-        num_embeddings: rows of the table.
-        embedding_dim: width of the table.
-        padding_idx: a row that starts as zeros and is not learned.
-        max_norm: unsupported: it would rewrite the table while reading it.
-        scale_grad_by_freq: divide a row's gradient by how often the row is looked up.
-        sparse: accepted; gradients are dense.
-    """
-
-    def __init__(
-        self,
-        num_embeddings: int,
-        embedding_dim: int,
-        padding_idx: int | None = None,
-        max_norm: float | None = None,
-        norm_type: float = 2.0,
-        scale_grad_by_freq: bool = False,
-        sparse: bool = False,
-        _weight: Tensor | None = None,
-        _freeze: bool = False,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        if max_norm is not None:
-            raise UnsupportedError(
-                "Embedding: max_norm rewrites the table while it is read", hint="rescale it after each step"
-            )
-        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
-            raise ArgumentError(f"Embedding: padding_idx {padding_idx} is outside the table of {num_embeddings} rows")
-        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        self.padding_idx = padding_idx if padding_idx is None or padding_idx >= 0 else num_embeddings + padding_idx
-        self.max_norm, self.norm_type = max_norm, norm_type
-        self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
-        if _weight is None:
-            self.weight = new_parameter("Embedding", num_embeddings, embedding_dim, device=device, dtype=dtype)
-            self.reset_parameters()
-        else:
-            if tuple(_weight.shape) != (num_embeddings, embedding_dim):
-                raise ShapeError(
-                    f"Embedding: the given table {show(_weight.shape)} must be ({num_embeddings}, {embedding_dim})"
-                )
-            self.weight = Parameter(_weight)
-        self.weight.requires_grad_(not _freeze)
-
-    def reset_parameters(self) -> None:
-        """Draw the table anew, from the normal distribution."""
-        init.normal_(self.weight)
-        if self.padding_idx is not None:
-            with functional.no_grad():
-                self.weight[self.padding_idx] = 0
-
-    def forward(self, input: Any) -> Any:
-        """Numbers of any shape to vectors: (..., embedding_dim)."""
-        return functional.embedding(
-            input, self.weight, self.padding_idx, None, self.norm_type, self.scale_grad_by_freq, self.sparse
-        )
-
-    def extra_repr(self) -> str:
-        """The sizes."""
-        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        embeddings: Tensor,
-        freeze: bool = True,
-        padding_idx: int | None = None,
-        max_norm: float | None = None,
-        norm_type: float = 2.0,
-        scale_grad_by_freq: bool = False,
-        sparse: bool = False,
-    ) -> Embedding:
-        """An embedding with a given table, not learned unless `freeze` is false."""
-        if embeddings.ndim != 2:
-            raise ShapeError(f"Embedding: the table must have two dimensions, got {show(embeddings.shape)}")
-        rows, width = embeddings.shape
-        return cls(rows, width, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, embeddings, freeze)
 
 
 class Flatten(Module):

@@ -10,7 +10,7 @@ from onegraph.nn.wrapped import Wrapped
 from onegraph.ops.loss import reduction_of
 
 
-class _Loss(Wrapped):
+class Loss(Wrapped):
     """Base: `reduction` is 'none', 'mean' or 'sum'; `size_average` and `reduce` are its older spellings."""
 
     _tensors = ("weight", "pos_weight")
@@ -30,7 +30,21 @@ class _Loss(Wrapped):
         return ""
 
 
-class MSELoss(_Loss):
+class WeightedLoss(Loss):
+    """Base of losses with a weight, mostly for each class."""
+
+    def __init__(
+        self,
+        weight: Any = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        **arguments: Any,
+    ) -> None:
+        super().__init__(size_average, reduce, reduction, weight=weight, **arguments)
+
+
+class MSELoss(Loss):
     """The mean of squared differences.
 
     >>> import onegraph as og
@@ -41,25 +55,25 @@ class MSELoss(_Loss):
     _function = "mse_loss"
 
 
-class L1Loss(_Loss):
+class L1Loss(Loss):
     """The mean of absolute differences."""
 
     _function = "l1_loss"
 
 
-class SoftMarginLoss(_Loss):
+class SoftMarginLoss(Loss):
     """log(1 + exp(-target * input)), for targets 1 and -1."""
 
     _function = "soft_margin_loss"
 
 
-class MultiLabelMarginLoss(_Loss):
+class MultiLabelMarginLoss(Loss):
     """Margins between the classes that apply and those that do not."""
 
     _function = "multilabel_margin_loss"
 
 
-class SmoothL1Loss(_Loss):
+class SmoothL1Loss(Loss):
     """Squared differences below beta, absolute ones above."""
 
     _function = "smooth_l1_loss"
@@ -70,7 +84,7 @@ class SmoothL1Loss(_Loss):
         super().__init__(size_average, reduce, reduction, beta=beta)
 
 
-class HuberLoss(_Loss):
+class HuberLoss(Loss):
     """Squared differences below delta, absolute ones above, times delta."""
 
     _function = "huber_loss"
@@ -79,7 +93,7 @@ class HuberLoss(_Loss):
         super().__init__(reduction=reduction, delta=delta)
 
 
-class KLDivLoss(_Loss):
+class KLDivLoss(Loss):
     """The Kullback-Leibler divergence; the input is log-probabilities."""
 
     _function = "kl_div"
@@ -98,7 +112,7 @@ class KLDivLoss(_Loss):
             super().__init__(size_average, reduce, reduction, log_target=log_target)
 
 
-class BCELoss(_Loss):
+class BCELoss(WeightedLoss):
     """Binary cross entropy of probabilities."""
 
     _function = "binary_cross_entropy"
@@ -106,10 +120,10 @@ class BCELoss(_Loss):
     def __init__(
         self, weight: Any = None, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
     ) -> None:
-        super().__init__(size_average, reduce, reduction, weight=weight)
+        super().__init__(weight, size_average, reduce, reduction)
 
 
-class BCEWithLogitsLoss(_Loss):
+class BCEWithLogitsLoss(Loss):
     """Binary cross entropy of sigmoid(input), without overflow."""
 
     _function = "binary_cross_entropy_with_logits"
@@ -125,7 +139,7 @@ class BCEWithLogitsLoss(_Loss):
         super().__init__(size_average, reduce, reduction, weight=weight, pos_weight=pos_weight)
 
 
-class NLLLoss(_Loss):
+class NLLLoss(WeightedLoss):
     """The negative log-likelihood of classes, of log-probabilities."""
 
     _function = "nll_loss"
@@ -138,10 +152,10 @@ class NLLLoss(_Loss):
         reduce: bool | None = None,
         reduction: str = "mean",
     ) -> None:
-        super().__init__(size_average, reduce, reduction, weight=weight, ignore_index=ignore_index)
+        super().__init__(weight, size_average, reduce, reduction, ignore_index=ignore_index)
 
 
-class CrossEntropyLoss(_Loss):
+class CrossEntropyLoss(WeightedLoss):
     """The negative log-likelihood of classes (or of class probabilities), of logits.
 
     Args:
@@ -167,11 +181,37 @@ class CrossEntropyLoss(_Loss):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(
-            size_average, reduce, reduction, weight=weight, ignore_index=ignore_index, label_smoothing=label_smoothing
+            weight, size_average, reduce, reduction, ignore_index=ignore_index, label_smoothing=label_smoothing
         )
 
 
-class MultiLabelSoftMarginLoss(_Loss):
+class NLLLoss2d(NLLLoss):
+    """As `NLLLoss`; PyTorch keeps this older name for images."""
+
+
+class CTCLoss(Loss):
+    """Connectionist temporal classification: labels whose places in a longer sequence are unknown.
+
+    Source: Graves et al., "Connectionist temporal classification", 2006.
+
+    Args:
+        blank: the class that stands for no label.
+        reduction: 'none'; 'mean', of losses divided by target lengths; or 'sum'.
+        zero_infinity: 0 in place of an infinite loss, of targets too long for their input.
+
+    >>> import onegraph as og
+    >>> log_probabilities = og.zeros(5, 1, 3).log_softmax(-1)
+    >>> og.nn.CTCLoss()(log_probabilities, og.tensor([[1, 2]]), [5], [2]).item() > 0
+    True
+    """
+
+    _function = "ctc_loss"
+
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
+        super().__init__(None, None, reduction, blank=blank, zero_infinity=zero_infinity)
+
+
+class MultiLabelSoftMarginLoss(WeightedLoss):
     """Binary cross entropy with logits, averaged over classes."""
 
     _function = "multilabel_soft_margin_loss"
@@ -179,10 +219,10 @@ class MultiLabelSoftMarginLoss(_Loss):
     def __init__(
         self, weight: Any = None, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
     ) -> None:
-        super().__init__(size_average, reduce, reduction, weight=weight)
+        super().__init__(weight, size_average, reduce, reduction)
 
 
-class MultiMarginLoss(_Loss):
+class MultiMarginLoss(WeightedLoss):
     """Margins between the right class and the others."""
 
     _function = "multi_margin_loss"
@@ -196,10 +236,10 @@ class MultiMarginLoss(_Loss):
         reduce: bool | None = None,
         reduction: str = "mean",
     ) -> None:
-        super().__init__(size_average, reduce, reduction, p=p, margin=margin, weight=weight)
+        super().__init__(weight, size_average, reduce, reduction, p=p, margin=margin)
 
 
-class PoissonNLLLoss(_Loss):
+class PoissonNLLLoss(Loss):
     """The negative log-likelihood of counts with a Poisson distribution."""
 
     _function = "poisson_nll_loss"
@@ -216,7 +256,7 @@ class PoissonNLLLoss(_Loss):
         super().__init__(size_average, reduce, reduction, log_input=log_input, full=full, eps=eps)
 
 
-class GaussianNLLLoss(_Loss):
+class GaussianNLLLoss(Loss):
     """The negative log-likelihood with a normal distribution: called with (input, target, var)."""
 
     _function = "gaussian_nll_loss"
@@ -225,7 +265,7 @@ class GaussianNLLLoss(_Loss):
         super().__init__(reduction=reduction, full=full, eps=eps)
 
 
-class _Margin(_Loss):
+class _Margin(Loss):
     def __init__(
         self, margin: float = 0.0, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
     ) -> None:
@@ -255,7 +295,7 @@ class HingeEmbeddingLoss(_Margin):
         super().__init__(margin, size_average, reduce, reduction)
 
 
-class TripletMarginLoss(_Loss):
+class TripletMarginLoss(Loss):
     """max(0, distance(anchor, positive) - distance(anchor, negative) + margin)."""
 
     _function = "triplet_margin_loss"
@@ -273,7 +313,7 @@ class TripletMarginLoss(_Loss):
         super().__init__(size_average, reduce, reduction, margin=margin, p=p, eps=eps, swap=swap)
 
 
-class TripletMarginWithDistanceLoss(_Loss):
+class TripletMarginWithDistanceLoss(Loss):
     """As TripletMarginLoss, with a distance of your own."""
 
     def __init__(

@@ -5,27 +5,23 @@ What it saves and loads is in `state.py`. Read next: `layers.py` (the simplest m
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from onegraph.errors import ArgumentError, ArgumentTypeError, OneGraphError, UnsupportedError
-from onegraph.frontend.autograd import RemovableHandle
-from onegraph.frontend.state import mode, no_grad
-from onegraph.frontend.tensor import Device, Tensor, wrap
-from onegraph.ir import dtype as dtypes
-from onegraph.ir.dtype import DType, as_dtype
+from onegraph.frontend.legacy import compile as compile_call
+from onegraph.frontend.state import mode
+from onegraph.frontend.tensor import Tensor
 from onegraph.ir.node import scopes
 from onegraph.nn import state
-from onegraph.nn.hooks import BackwardWatch
-from onegraph.nn.parameter import Buffer, Parameter
-from onegraph.ops.leaf import constant
-from onegraph.ops.movement import expand_to
+from onegraph.nn.conversion import Conversions
+from onegraph.nn.hooks import OF_MODULES, HookMethods, call_with_hooks, changed_by, everywhere
+from onegraph.nn.parameter import Buffer, Parameter, UninitializedBuffer, is_lazy
 
 M = TypeVar("M", bound="Module")
 
 
-class Module:
+class Module(HookMethods, Conversions):
     """A layer or a model: subclass it, make parts in `__init__`, and compute in `forward`.
 
     Parameters and modules that are set as attributes are found by `parameters()`, `state_dict()` and the rest.
@@ -47,14 +43,18 @@ class Module:
     """
 
     training: bool = True
+    _version: int = 1  # of the names in its state_dict
+    dump_patches = False
+    call_super_init = False
     _scope: str | None = None  # the attribute that holds it, for the layer names in graphs
     _ready = False  # whether the first values of its parameters were computed
 
     def __init__(self) -> None:
         put = self.__dict__.__setitem__
-        for name in ("_parameters", "_buffers", "_modules", "_hooks_before", "_hooks_after", "_hooks_backward"):
+        for name in ("_parameters", "_buffers", "_modules", *OF_MODULES):
             put(name, {})
-        put("_not_saved", set())
+        put("_non_persistent_buffers_set", set())
+        put("_compiled_call_impl", None)
         put("training", True)
 
     # ---- calling
@@ -66,21 +66,25 @@ class Module:
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        compiled = self.__dict__["_compiled_call_impl"]
+        return (self._call_impl if compiled is None else compiled)(*args, **kwargs)
+
+    def _call_impl(self, *args: Any, **kwargs: Any) -> Any:
         before = scopes.enter(self._scope or type(self).__name__)
         if mode.trace is not None:
             mode.trace.called(self)
         try:
             if not self._ready and not before:
                 self._prepare()
-            if self._hooks_before:
-                args, kwargs = self._call_hooks_before(args, kwargs)
-            watch = BackwardWatch(self, self._hooks_backward) if self._hooks_backward else None
-            if watch is not None:
-                args = watch.watch_inputs(args)
-            result = self.forward(*args, **kwargs)
-            if watch is not None:
-                result = watch.watch_output(result)
-            return self._call_hooks_after(args, kwargs, result) if self._hooks_after else result
+            if (
+                self._forward_pre_hooks
+                or self._forward_hooks
+                or self._backward_hooks
+                or self._backward_pre_hooks
+                or everywhere.calls
+            ):
+                return call_with_hooks(self, args, kwargs)
+            return self.forward(*args, **kwargs)
         except OneGraphError as error:
             if error.layer is None and before:  # the innermost layer is named, the outermost one needs no name
                 error.layer = f"{scopes.path.replace('/', '.')} ({type(self).__name__})"
@@ -90,41 +94,14 @@ class Module:
 
     def _prepare(self) -> None:
         """Compute first values now, so that drawing them is no part of the plan of the first step."""
-        self.__dict__["_ready"] = True
-        state.compute_pending(itertools.chain(self.parameters(), self.buffers()))
+        tensors = [*self.parameters(), *self.buffers()]
+        self.__dict__["_ready"] = not any(map(is_lazy, tensors))
+        state.compute_pending([t for t in tensors if not is_lazy(t)])
 
-    def _call_hooks_before(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        for hook, with_kwargs in list(self._hooks_before.values()):
-            found = hook(self, args, kwargs) if with_kwargs else hook(self, args)
-            if with_kwargs and found is not None:
-                args, kwargs = found
-            elif found is not None:
-                args = found if isinstance(found, tuple) else (found,)
-        return args, kwargs
-
-    def _call_hooks_after(self, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> Any:
-        for hook, with_kwargs in list(self._hooks_after.values()):
-            found = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
-            result = result if found is None else found
-        return result
-
-    def register_forward_pre_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Call `hook(module, args)` before `forward`; what it returns replaces the arguments."""
-        return _register(self._hooks_before, hook, prepend, with_kwargs)
-
-    def register_forward_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
-    ) -> RemovableHandle:
-        """Call `hook(module, args, result)` after `forward`; what it returns replaces the result."""
-        return _register(self._hooks_after, hook, prepend, with_kwargs)
-
-    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
-        """Call `hook(module, grad_input, grad_output)` when gradients pass; a result replaces the input's gradients."""
-        return _register(self._hooks_backward, hook, prepend, False)
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: what is computed is always compiled. `fullgraph=True` traces the Python too, as `onegraph.jit` does."""
+        compiled = compile_call(self._call_impl, *args, **kwargs)
+        self.__dict__["_compiled_call_impl"] = None if compiled == self._call_impl else compiled
 
     # ---- attributes
 
@@ -147,13 +124,13 @@ class Module:
                 f"cannot set {name!r} before Module.__init__() was called: write super().__init__() first"
             )
         if isinstance(value, Parameter):
-            self._forget(name)
+            self._make_room(name, "_parameters")
             self.register_parameter(name, value)
         elif isinstance(value, Module):
-            self._forget(name)
+            self._make_room(name, "_modules")
             self.add_module(name, value)
-        elif isinstance(value, Buffer):
-            self._forget(name)
+        elif isinstance(value, (Buffer, UninitializedBuffer)):
+            self._make_room(name, "_buffers")
             self.register_buffer(name, value, value.persistent)
         else:
             self._set_plain(name, value)
@@ -180,13 +157,21 @@ class Module:
         self.__dict__.pop(name, None)
         for table in (self._parameters, self._buffers, self._modules):
             table.pop(name, None)
-        self._not_saved.discard(name)
+        self._non_persistent_buffers_set.discard(name)
+
+    def _make_room(self, name: str, table: str) -> None:
+        """Forget what an attribute was, but its place among others of its kind."""
+        if name not in self.__dict__.get(table, ()):
+            self._forget(name)
 
     def __dir__(self) -> list[str]:
         return sorted({*object.__dir__(self), *self._parameters, *self._buffers, *self._modules})
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k != "_jit_methods"}
+        return {**self.__dict__, "_compiled_call_impl": None, "_jit_methods": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
 
     def _check_name(self, kind: str, name: Any, table: Mapping[str, Any]) -> None:
         if "_parameters" not in self.__dict__:
@@ -205,7 +190,7 @@ class Module:
         self._check_name("parameter", name, self._parameters)
         if param is not None and not isinstance(param, Parameter):
             raise ArgumentTypeError(f"parameter {name!r} must be an nn.Parameter or None, got {type(param).__name__}")
-        self._parameters[name] = param
+        self._parameters[name] = changed_by(everywhere.parameter_registration, self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is state but not learned, such as a running mean.
@@ -218,14 +203,15 @@ class Module:
         self._check_name("buffer", name, self._buffers)
         if tensor is not None and not isinstance(tensor, Tensor):
             raise ArgumentTypeError(f"buffer {name!r} must be a tensor or None, got {type(tensor).__name__}")
-        self._buffers[name] = tensor
-        (self._not_saved.discard if persistent else self._not_saved.add)(name)
+        self._buffers[name] = changed_by(everywhere.buffer_registration, self, name, tensor)
+        (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a module under a name."""
         self._check_name("module", name, self._modules)
         if module is not None and not isinstance(module, Module):
             raise ArgumentTypeError(f"module {name!r} must be a Module or None, got {type(module).__name__}")
+        module = changed_by(everywhere.module_registration, self, name, module)
         self._modules[name] = module
         if module is not None:
             module.__dict__["_scope"] = name
@@ -305,6 +291,18 @@ class Module:
             module = found
         return module
 
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Replace the module with a dotted name, or add one unless `strict`."""
+        path, _, name = target.rpartition(".")
+        if not name:
+            raise ArgumentError("set_submodule: the name must not be empty")
+        if not isinstance(module, Module):
+            raise ArgumentTypeError(f"set_submodule: expected a Module, got {type(module).__name__}")
+        parent = self.get_submodule(path)
+        if strict and parent._modules.get(name) is None:
+            raise AttributeError(f"{type(parent).__name__} has no module {name!r} to replace (looking for {target!r})")
+        setattr(parent, name, module)
+
     def get_parameter(self, target: str) -> Parameter:
         """The parameter with a dotted name."""
         path, _, name = target.rpartition(".")
@@ -324,7 +322,7 @@ class Module:
     # ---- saved state
 
     def state_dict(
-        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
+        self, *args: Any, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
     ) -> dict[str, Any]:
         """All parameters and persistent buffers by dotted name; the tensors share storage with the module's.
 
@@ -332,7 +330,31 @@ class Module:
         >>> list(og.nn.Linear(2, 3).state_dict())
         ['weight', 'bias']
         """
+        if args:  # an older order of arguments
+            given = [*args, *(destination, prefix, keep_vars)[len(args) :]]
+            destination, prefix, keep_vars = given[:3]
         return state.state_dict(self, destination, prefix, keep_vars)
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        """Put what this module itself saves, without modules inside, into a dict."""
+        state.save_own(self, destination, prefix, keep_vars)
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: Mapping[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        """Take what this module itself needs from a dict, and add to the lists what is wrong.
+
+        A subclass may rename keys of `state_dict` (a copy) and then call this. The values are written only if the whole
+        dict fits.
+        """
+        state.load_own(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
@@ -360,97 +382,6 @@ class Module:
         """Take back what `get_extra_state` gave."""
         raise UnsupportedError(f"{type(self).__name__} does not define set_extra_state")
 
-    # ---- changing everything at once
-
-    def apply(self: M, fn: Callable[[Module], Any]) -> M:
-        """Call a function with every module inside, and with this one last."""
-        for child in self.children():
-            child.apply(fn)
-        fn(self)
-        return self
-
-    def train(self: M, mode: bool = True) -> M:
-        """Set training mode, or evaluation mode with False, here and in all modules inside."""
-        if not isinstance(mode, bool):
-            raise ArgumentTypeError(f"train: expected True or False, got {type(mode).__name__}")
-        self.training = mode
-        for child in self.children():
-            child.train(mode)
-        return self
-
-    def eval(self: M) -> M:
-        """Set evaluation mode."""
-        return self.train(False)
-
-    def requires_grad_(self: M, requires_grad: bool = True) -> M:
-        """Collect gradients for all parameters, or for none."""
-        for parameter in self.parameters():
-            parameter.requires_grad_(requires_grad)
-        return self
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients of all parameters (or fill them with zeros)."""
-        clear_gradients(self.parameters(), set_to_none)
-
-    def _apply(self: M, convert: Callable[[Tensor], Tensor]) -> M:
-        with no_grad():
-            for module in self.modules():
-                for tensor in itertools.chain(module._parameters.values(), module._buffers.values()):
-                    if tensor is None:
-                        continue
-                    changed = convert(tensor)
-                    if changed is not tensor:
-                        tensor.data = changed
-                        tensor.grad = None if tensor.grad is None else convert(tensor.grad)
-        return self
-
-    def to(self: M, *args: Any, **kwargs: Any) -> M:
-        """Convert floating parameters and buffers to a dtype; the device can only be 'cpu'."""
-        kind = kwargs.pop("dtype", None)
-        places = [kwargs.pop("device", None), *args]
-        for place in places:
-            if isinstance(place, (str, Device)):
-                Device(place)
-            elif isinstance(place, Tensor):
-                kind = place.dtype
-            elif place is not None and not isinstance(place, bool):
-                kind = place
-        return self if kind is None else self._to_floating(as_dtype(kind))
-
-    def _to_floating(self: M, dtype: DType) -> M:
-        if not dtype.is_floating_point:
-            raise ArgumentError(f"a module can be converted to floating dtypes only, got {dtype.name}")
-        return self._apply(lambda t: t.to(dtype) if t.dtype.is_floating_point else t)
-
-    def type(self: M, dst_type: Any) -> M:
-        """Convert all parameters and buffers to a dtype."""
-        return self._apply(lambda t: t.to(as_dtype(dst_type)))
-
-    def float(self: M) -> M:
-        """Convert floating parameters and buffers to float32."""
-        return self._to_floating(dtypes.float32)
-
-    def double(self: M) -> M:
-        """Convert floating parameters and buffers to float64."""
-        return self._to_floating(dtypes.float64)
-
-    def half(self: M) -> M:
-        """Convert floating parameters and buffers to float16."""
-        return self._to_floating(dtypes.float16)
-
-    def bfloat16(self: M) -> M:
-        """Convert floating parameters and buffers to bfloat16."""
-        return self._to_floating(dtypes.bfloat16)
-
-    def cpu(self: M) -> M:
-        """The module itself."""
-        return self
-
-    def cuda(self: M, device: Any = None) -> M:
-        """Refused: this build knows only the host's processor."""
-        Device("cuda")
-        return self
-
     # ---- text
 
     def extra_repr(self) -> str:
@@ -467,26 +398,3 @@ class Module:
         if not parts and len(lines) <= 1:
             return f"{self._get_name()}({extra})"
         return f"{self._get_name()}(\n  " + "\n  ".join([*lines, *parts]) + "\n)"
-
-
-def clear_gradients(tensors: Iterable[Tensor], set_to_none: bool) -> None:
-    """Forget gradients, or fill them with zeros; noticed when it is traced."""
-    for tensor in tensors:
-        if set_to_none:
-            tensor.grad = None
-        elif tensor.grad is None:
-            continue
-        elif mode.trace is None:
-            tensor.grad = state.zeros_like(tensor)
-        else:
-            tensor.grad = wrap(expand_to(constant(0, tensor.dtype), tensor.node.shape), False)
-
-
-def _register(hooks: dict[int, Any], hook: Callable[..., Any], prepend: bool, with_kwargs: bool) -> RemovableHandle:
-    number = max(hooks, default=-1) + 1
-    before = dict(hooks) if prepend else {}
-    if prepend:
-        hooks.clear()
-    hooks[number] = (hook, with_kwargs)
-    hooks.update(before)
-    return RemovableHandle(hooks, number)

@@ -20,9 +20,10 @@ from onegraph.ops.random import floating_dtype
 from onegraph.ops.shapes import show
 
 
-class _Norm(Module):
+class Norm(Module):
     """Base: weight and bias for each channel, and running statistics."""
 
+    _version = 2  # since then with num_batches_tracked
     _ranks: tuple[int, ...] = ()
 
     def __init__(
@@ -65,6 +66,13 @@ class _Norm(Module):
         if self.bias is not None:
             init.zeros_(self.bias)
 
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: Any, *rest: Any) -> None:
+        """As for every module; a dict of before there was `num_batches_tracked` needs none."""
+        version, key = local_metadata.get("version"), f"{prefix}num_batches_tracked"
+        if (version is None or version < 2) and self.num_batches_tracked is not None and key not in state_dict:
+            state_dict[key] = self.num_batches_tracked
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
     def _check(self, input: Tensor) -> None:
         if input.ndim not in self._ranks:
             ranks = " or ".join(map(str, self._ranks))
@@ -89,7 +97,9 @@ class _Norm(Module):
         )
 
 
-class _BatchNorm(_Norm):
+class BatchNorm(Norm):
+    """Base."""
+
     def __init__(
         self,
         num_features: int,
@@ -115,13 +125,13 @@ class _BatchNorm(_Norm):
         return functional.batch_norm(input, mean, var, self.weight, self.bias, by_input, factor, self.eps)
 
 
-class BatchNorm1d(_BatchNorm):
+class BatchNorm1d(BatchNorm):
     """Batch normalization of (batch, channels) or (batch, channels, length); arguments as for BatchNorm2d."""
 
     _ranks = (2, 3)
 
 
-class BatchNorm2d(_BatchNorm):
+class BatchNorm2d(BatchNorm):
     """Batch normalization of images (batch, channels, height, width).
 
     Args:
@@ -142,13 +152,60 @@ class BatchNorm2d(_BatchNorm):
     _ranks = (4,)
 
 
-class BatchNorm3d(_BatchNorm):
+class BatchNorm3d(BatchNorm):
     """Batch normalization of volumes (batch, channels, depth, height, width); arguments as for BatchNorm2d."""
 
     _ranks = (5,)
 
 
-class _InstanceNorm(_Norm):
+class SyncBatchNorm(BatchNorm):
+    """Batch normalization over all processes that train together; here there is one, so it is the usual one.
+
+    Args:
+        process_group: accepted.
+        num_features, eps, momentum, affine, track_running_stats: as for BatchNorm2d.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        self.process_group = process_group
+
+    def _check(self, input: Tensor) -> None:
+        if input.ndim < 2:
+            raise ShapeError(f"SyncBatchNorm: needs an input of at least 2 dimensions, got {show(input.shape)}")
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """The module with every batch normalization inside made a SyncBatchNorm with the same parameters."""
+        result = module
+        if isinstance(module, BatchNorm):
+            norm = module
+            result = made = cls(
+                norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats, process_group
+            )
+            made._parameters.update(norm._parameters)
+            made._buffers.update(norm._buffers)
+            made.training = norm.training
+        for name, child in module.named_children():
+            result.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return result
+
+
+class InstanceNorm(Norm):
+    """Base."""
+
     def __init__(
         self,
         num_features: int,
@@ -178,19 +235,19 @@ class _InstanceNorm(_Norm):
         return result.squeeze(0) if unbatched else result
 
 
-class InstanceNorm1d(_InstanceNorm):
+class InstanceNorm1d(InstanceNorm):
     """Every channel of every sequence normalized: (batch, channels, length), or without batch."""
 
     _ranks = (2, 3)
 
 
-class InstanceNorm2d(_InstanceNorm):
+class InstanceNorm2d(InstanceNorm):
     """Every channel of every image normalized: (batch, channels, height, width), or without batch."""
 
     _ranks = (3, 4)
 
 
-class InstanceNorm3d(_InstanceNorm):
+class InstanceNorm3d(InstanceNorm):
     """Every channel of every volume normalized: (batch, channels, depth, height, width), or without batch."""
 
     _ranks = (4, 5)
@@ -337,6 +394,32 @@ class LocalResponseNorm(Wrapped):
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__(size=size, alpha=alpha, beta=beta, k=k)
+
+    def extra_repr(self) -> str:
+        """The settings."""
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+class CrossMapLRN2d(Module):
+    """x over a power of the sum of squares of neighboring channels, as Torch 7 and Caffe have it.
+
+    With an even size the window has one channel less, so that it is centered.
+
+    Args:
+        size: how many channels the window has, and what the sum is divided by.
+        alpha, beta, k: (k + alpha * sum / size) ** beta is what the input is divided by.
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input: Any) -> Any:
+        """(batch, channels, height, width), normalized."""
+        if input.ndim != 4:
+            raise ShapeError(f"CrossMapLRN2d: needs (batch, channels, height, width), got {show(input.shape)}")
+        width = 2 * ((self.size - 1) // 2) + 1
+        return functional.local_response_norm(input, width, self.alpha * width / self.size, self.beta, self.k)
 
     def extra_repr(self) -> str:
         """The settings."""

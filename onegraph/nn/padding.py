@@ -31,7 +31,7 @@ class _Pad(Module):
         return str(self.padding)
 
 
-class _ConstantPad(_Pad):
+class ConstantPad(_Pad):
     def __init__(self, padding: Any, value: float) -> None:
         super().__init__(padding)
         self.value = value
@@ -45,17 +45,17 @@ class _ConstantPad(_Pad):
         return f"padding={self.padding}, value={self.value}"
 
 
-class ConstantPad1d(_ConstantPad):
+class ConstantPad1d(ConstantPad):
     """The last dimension padded with a constant."""
 
 
-class ConstantPad2d(_ConstantPad):
+class ConstantPad2d(ConstantPad):
     """The last two dimensions padded with a constant."""
 
     _dimensions = 2
 
 
-class ConstantPad3d(_ConstantPad):
+class ConstantPad3d(ConstantPad):
     """The last three dimensions padded with a constant."""
 
     _dimensions = 3
@@ -82,55 +82,67 @@ class ZeroPad3d(_Pad):
     _dimensions = 3
 
 
-class ReflectionPad1d(_Pad):
-    """The last dimension padded with its mirror image."""
+class ReflectionPad(_Pad):
+    """Base."""
 
     _mode = "reflect"
 
 
-class ReflectionPad2d(ReflectionPad1d):
+class ReflectionPad1d(ReflectionPad):
+    """The last dimension padded with its mirror image."""
+
+
+class ReflectionPad2d(ReflectionPad):
     """The last two dimensions padded with their mirror image."""
 
     _dimensions = 2
 
 
-class ReflectionPad3d(ReflectionPad1d):
+class ReflectionPad3d(ReflectionPad):
     """The last three dimensions padded with their mirror image."""
 
     _dimensions = 3
 
 
-class ReplicationPad1d(_Pad):
-    """The last dimension padded with its border."""
+class ReplicationPad(_Pad):
+    """Base."""
 
     _mode = "replicate"
 
 
-class ReplicationPad2d(ReplicationPad1d):
+class ReplicationPad1d(ReplicationPad):
+    """The last dimension padded with its border."""
+
+
+class ReplicationPad2d(ReplicationPad):
     """The last two dimensions padded with their border."""
 
     _dimensions = 2
 
 
-class ReplicationPad3d(ReplicationPad1d):
+class ReplicationPad3d(ReplicationPad):
     """The last three dimensions padded with their border."""
 
     _dimensions = 3
 
 
-class CircularPad1d(_Pad):
-    """The last dimension continued from its other end."""
+class CircularPad(_Pad):
+    """Base."""
 
     _mode = "circular"
 
 
-class CircularPad2d(CircularPad1d):
+class CircularPad1d(CircularPad):
+    """The last dimension continued from its other end."""
+
+
+class CircularPad2d(CircularPad):
     """The last two dimensions continued from their other ends."""
 
     _dimensions = 2
 
 
-class CircularPad3d(CircularPad1d):
+class CircularPad3d(CircularPad):
     """The last three dimensions continued from their other ends."""
 
     _dimensions = 3

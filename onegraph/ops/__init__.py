@@ -24,6 +24,8 @@ from onegraph.ops import (
     dropout,
     einsum,
     elementwise,
+    embedding_bag,
+    fractional_pooling,
     gathering,
     grid_sample,
     indexing,

@@ -17,8 +17,8 @@ from onegraph.frontend.tensor import Tensor, realize_tensors, wrap_buffer
 from onegraph.frontend.trace import changing_number
 from onegraph.ir.dtype import float64
 from onegraph.ir.node import Node
+from onegraph.nn.conversion import clear_gradients
 from onegraph.nn.functional import node_of
-from onegraph.nn.module import clear_gradients
 from onegraph.nn.state import compute_pending, full
 from onegraph.ops.cast import cast
 from onegraph.optim.hooks import (

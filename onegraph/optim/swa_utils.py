@@ -19,7 +19,7 @@ from onegraph.frontend.state import no_grad
 from onegraph.frontend.tensor import Tensor, realize_tensors
 from onegraph.ir.dtype import int64
 from onegraph.nn.module import Module
-from onegraph.nn.normalization import _BatchNorm
+from onegraph.nn.normalization import BatchNorm
 from onegraph.optim.cycles import for_each_group
 from onegraph.optim.optimizer import Optimizer
 from onegraph.optim.schedule import LRScheduler
@@ -165,7 +165,7 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
         device: only 'cpu'.
     """
     Device(device or "cpu")
-    norms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
+    norms = [m for m in model.modules() if isinstance(m, BatchNorm)]
     if not norms:
         return
     momenta = [m.momentum for m in norms]

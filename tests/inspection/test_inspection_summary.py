@@ -44,7 +44,7 @@ def test_nothing_is_computed_and_nothing_changes(monkeypatch: pytest.MonkeyPatch
     assert [m.training for m in model.modules()].count(False) == 1
     assert model.blocks[1].bn.num_batches_tracked.item() == 0
     assert not model.blocks[1].bn.running_mean.any()
-    assert all(not m._hooks_before and not m._hooks_after for m in model.modules())
+    assert all(not m._forward_pre_hooks and not m._forward_hooks for m in model.modules())
 
 
 def test_values_in_training_mode_are_normalized_all_the_same() -> None:

@@ -204,10 +204,102 @@ def test_backward_hooks() -> None:
     x.grad = None
     layer(x).sum().backward()
     assert x.grad.tolist() == [[0.0, 0.0]] * 3 and len(seen) == 2
-    both = nn.Bilinear(2, 2, 1)
-    both.register_full_backward_hook(lambda m, into, out: None)
-    with pytest.raises(UnsupportedError, match="2 inputs require gradients"):
-        both(x, x)
+
+
+def test_backward_hooks_see_several_inputs_and_outputs() -> None:
+    class Pair(nn.Module):
+        def forward(self, x: Any, y: Any, z: Any) -> Any:
+            return x * y, "text", (x + y).sum()
+
+    module, seen = Pair(), []
+    module.register_full_backward_pre_hook(lambda m, out: (out[0] * 10, None, out[2]))
+    module.register_full_backward_hook(lambda m, into, out: seen.append((into, out)))
+    x, y = og.tensor([1.0, 2.0], requires_grad=True), og.tensor([3.0, 4.0], requires_grad=True)
+    product, text, total = module(x, y, og.ones(2))
+    ((product * og.tensor([1.0, 2.0])).sum() + total * 5).backward()
+    ((into, out),) = seen
+    assert text == "text" and out[0].tolist() == [10.0, 20.0] and out[1] is None and out[2].item() == 5
+    assert into[0].tolist() == x.grad.tolist() == [35.0, 85.0] and into[2] is None
+    assert into[1].tolist() == y.grad.tolist() == [15.0, 45.0]
+    module.register_full_backward_hook(lambda m, into, out: (into[0] * 0, into[1], None))
+    x.grad = None
+    sum(module(x, y, og.ones(2))[::2]).sum().backward()
+    assert x.grad.tolist() == [0.0, 0.0]
+    with pytest.raises(UnsupportedError, match="2 inputs of different dtypes require gradients"):
+        module(x, y.detach().double().requires_grad_(), og.ones(2))
+
+
+def test_hooks_of_all_modules_and_those_that_are_always_called() -> None:
+    names: list[str] = []
+    hooks = nn.modules.module
+    handles = [
+        hooks.register_module_forward_pre_hook(lambda m, args: names.append(f"before {type(m).__name__}")),
+        hooks.register_module_forward_hook(lambda m, args, result: names.append(f"after {type(m).__name__}")),
+        hooks.register_module_parameter_registration_hook(lambda m, name, p: names.append(f"parameter {name}")),
+    ]
+    try:
+        nn.Sequential(nn.Tanh(), nn.Linear(2, 1, bias=False))(og.ones(1, 2))
+    finally:
+        for handle in handles:
+            handle.remove()
+    calls = ["before Sequential", "before Tanh", "after Tanh", "before Linear", "after Linear", "after Sequential"]
+    assert names == ["parameter weight", "parameter bias", *calls]
+    layer, seen = nn.Linear(2, 1), []
+    layer.register_forward_hook(lambda m, a, r: seen.append(r), always_call=True)
+    layer.register_forward_hook(lambda m, a, r: seen.append("only after success"))
+    with pytest.raises(ShapeError):
+        layer(og.ones(1, 3))
+    assert seen == [None]
+
+
+def test_state_dict_hooks_and_overridden_parts() -> None:
+    class Renamed(nn.Linear):
+        _version = 3
+
+        def _load_from_state_dict(self, state_dict: Any, prefix: str, metadata: Any, *rest: Any) -> None:
+            versions.append(metadata.get("version"))
+            if prefix + "kernel" in state_dict:
+                state_dict[prefix + "weight"] = state_dict.pop(prefix + "kernel")
+            super()._load_from_state_dict(state_dict, prefix, metadata, *rest)
+
+    versions: list[Any] = []
+    net = nn.Sequential(Renamed(2, 1), nn.Linear(1, 1))
+    saved = net.state_dict()
+    assert saved._metadata["0"] == {"version": 3} and saved._metadata[""] == {"version": 1}
+    old = {k.replace("0.weight", "0.kernel"): og.ones(*v.shape) for k, v in saved.items()}
+    assert repr(net.load_state_dict(old)) == "<All keys matched successfully>" and "0.kernel" in old
+    net.load_state_dict(saved)
+    assert versions == [None, 3] and net[0].weight.tolist() == [[1.0, 1.0]]
+
+    net[1].register_state_dict_pre_hook(lambda m, prefix, keep: versions.append(prefix))
+    net[1].register_state_dict_post_hook(lambda m, state, prefix, meta: state.pop(prefix + "bias") and None)
+    assert list(net.state_dict()) == ["0.weight", "0.bias", "1.weight"] and versions[-1] == "1."
+    net[1].register_load_state_dict_pre_hook(lambda m, state, prefix, *rest: state.update({prefix + "more": og.ones(1)}))
+    with pytest.raises(StateError, match="1.bias: missing\n  1.more: unexpected"):
+        net.load_state_dict(net.state_dict())
+
+    def forgive(module: Any, keys: Any) -> None:
+        keys.missing_keys.clear()
+        keys.unexpected_keys.clear()
+
+    net.register_load_state_dict_post_hook(forgive)
+    assert repr(net.load_state_dict(net.state_dict())) == "<All keys matched successfully>"
+
+
+def test_set_submodule_and_compile() -> None:
+    net = nn.Sequential(nn.Sequential(nn.Linear(2, 2)), nn.ReLU())
+    net.set_submodule("0.0", nn.Identity(), strict=True)
+    net.set_submodule("0.more", nn.Tanh())
+    assert [type(m).__name__ for m in net[0]] == ["Identity", "Tanh"]
+    with pytest.raises(AttributeError, match="no module 'other' to replace"):
+        net.set_submodule("0.other", nn.Tanh(), strict=True)
+    x = og.tensor([[1.0, -2.0]])
+    before = net(x).tolist()
+    net.compile()
+    assert net(x).tolist() == before
+    net.compile(fullgraph=True)
+    assert net(x).tolist() == before and copy.deepcopy(net)(x).tolist() == before
+    assert net.share_memory() is net and net.to_empty(device="cpu") is net
 
 
 def test_copies_and_pickles_are_independent() -> None:
@@ -308,7 +400,7 @@ def test_dicts_and_parameter_containers() -> None:
         (lambda: nn.Dropout(1.5), ArgumentError, "Dropout"),
         (lambda: nn.GroupNorm(2, 3), ArgumentError, "do not divide"),
         (lambda: nn.ZeroPad2d((1, 2)), ArgumentError, "4 ints"),
-        (lambda: nn.Embedding(3, 2, max_norm=1.0), UnsupportedError, "max_norm"),
+        (lambda: nn.EmbeddingBag(3, 2, mode="max")(og.zeros(3, dtype=og.int64)), ArgumentError, "needs offsets"),
         (lambda: nn.MSELoss(reduction="avg"), ArgumentError, "reduction"),
         (lambda: nn.Linear(-1, 2), ArgumentError, "negative"),
     ],
