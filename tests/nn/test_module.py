@@ -274,7 +274,9 @@ def test_state_dict_hooks_and_overridden_parts() -> None:
     net[1].register_state_dict_pre_hook(lambda m, prefix, keep: versions.append(prefix))
     net[1].register_state_dict_post_hook(lambda m, state, prefix, meta: state.pop(prefix + "bias") and None)
     assert list(net.state_dict()) == ["0.weight", "0.bias", "1.weight"] and versions[-1] == "1."
-    net[1].register_load_state_dict_pre_hook(lambda m, state, prefix, *rest: state.update({prefix + "more": og.ones(1)}))
+    net[1].register_load_state_dict_pre_hook(
+        lambda m, state, prefix, *rest: state.update({prefix + "more": og.ones(1)})
+    )
     with pytest.raises(StateError, match=r"1\.bias: missing\n  1\.more: unexpected"):
         net.load_state_dict(net.state_dict())
 
