@@ -163,7 +163,7 @@ class Weights(Module):
             trained = module.trainable if isinstance(module, Weights) else True
             entries = [*module._parameters.items(), *module._buffers.items()]
             for name, tensor in entries:
-                if name in module._not_saved:
+                if name in module._non_persistent_buffers_set:
                     continue  # state of a run, such as that of a stateful recurrent layer
                 if tensor is not None and id(tensor) not in seen:
                     seen.add(id(tensor))
