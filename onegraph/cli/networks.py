@@ -151,7 +151,7 @@ def _fitting(make: Callable[..., Any], path: str) -> Callable[..., Module]:
 
 
 def listing() -> str:
-    """The networks of the zoo, a line each."""
-    found = [zoo.NETWORKS[name] for name in zoo.names("classify")]
-    width = max(len(network.name) for network in found)
-    return "\n".join(f"  {network.name:<{width}}  {network.doc}" for network in found)
+    """The networks of the zoo that classify images, a line each."""
+    found = [entry for entry in zoo.NETWORKS.values() if entry.task == "classify"]
+    width = max(len(entry.name) for entry in found)
+    return "\n".join(f"  {entry.name:<{width}}  {entry.doc}" for entry in found)

@@ -28,17 +28,18 @@ from onegraph.cli.interrupt import Interrupted
 from onegraph.cli.measure import Measurement
 from onegraph.cli.networks import check_network, find_network, listing
 from onegraph.cli.progress import duration
-from onegraph.cli.trainer import FORMAT, OPTIMIZERS, Settings, Trainer
+from onegraph.cli.settings import Settings, from_options, training_options
+from onegraph.cli.starting import Start, build, find_start, resumed_start, with_size
+from onegraph.cli.trainer import FORMAT, Trainer
 from onegraph.data import Subset, arrays_from
 from onegraph.errors import ArgumentError, DataError, StateError, StorageError, UnsupportedError
 from onegraph.nn import Module
 from onegraph.storage.atomic import atomic_directory, atomic_write, delete_directory
-from onegraph.storage.checkpoint import Checkpoints, load
+from onegraph.storage.checkpoint import Checkpoints
 from onegraph.storage.filesystem import storage_error
-from onegraph.storage.model import load_model, save_model
+from onegraph.storage.model import save_model
 from onegraph.zoo import Network
 
-EPOCHS = 22  # the fewest with which LeNet-5 gets at least 98.5 % of the digits right for each of the seeds 0 to 4
 _EXAMPLES = 10
 _CHANGEABLE = {"epochs"}  # settings that a resumed run may change
 
@@ -48,22 +49,8 @@ _CHANGEABLE = {"epochs"}  # settings that a resumed run may change
     epilog="\b\nNetworks:\n" + listing() + "\n  FILE.py:FUNCTION  your own, called with num_classes and in_channels",
 )
 @click.argument("network")
-@click.option(
-    "--data", default="digits", show_default=True, help="Folder with IDX files or class folders, or `digits`."
-)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write to.  [default: runs/NETWORK]")
-@click.option(
-    "--epochs", type=click.IntRange(1), default=EPOCHS, show_default=True, help="Passes over the training images."
-)
-@click.option("--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Images a step.")
-@click.option("--lr", type=float, help="Learning rate at the start; it falls along a cosine.  [default: by optimizer]")
-@click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), default="adam", show_default=True)
-@click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Decides all random numbers."
-)
-@click.option("--augment/--no-augment", default=True, show_default=True, help="Turn, move and scale images a little.")
-@click.option("--limit", type=click.IntRange(2), help="Use only this many training and test images.")
-@click.option("--weights", default="", help="Start from these weights: a file, checkpoint or saved model.")
+@training_options
 @click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that load images.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out, with its settings.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
@@ -81,19 +68,22 @@ def command(ctx: click.Context, network: str, **options: Any) -> None:
         settings = _resumed_settings(ctx, network, state)
     else:
         state, settings = None, _settings(network, options)
+    found = find_network(settings.network)
+    start = find_start(settings, found) if state is None else resumed_start(settings, state)
+    if state is None:
         _make_room(out, options["overwrite"])
     og.manual_seed(settings.seed)
-    found = find_network(settings.network)
-    data = _data(settings, found)
-    model = found.make(num_classes=len(data.class_names), in_channels=data.image_shape[0])
+    data = _data(settings, found, start)
+    model, notes = build(found, start, settings, len(data.class_names), data.image_shape[0])
     check_network(found.name, model, data.image_shape, len(data.class_names))
-    if settings.weights and state is None:
-        _load_weights(model, settings.weights)
-    trainer = Trainer(settings, data, model, out, options["workers"], options["stop_on_nan"], options["quiet"])
+    prepared = None if start.preprocessing is None else with_size(start.preprocessing, data.image_shape[1:])
+    trainer = Trainer(
+        settings, data, model, out, options["workers"], options["stop_on_nan"], options["quiet"], prepared
+    )
     if state is not None:
         trainer.restore(state)
-    say(_summary(settings, data, model, out, trainer))
-    start = time.monotonic()
+    say("\n".join([*_summary(settings, data, model, out, trainer), *notes]))
+    started = time.monotonic()
     try:
         result = trainer.run()
     except Interrupted as stop:
@@ -102,7 +92,7 @@ def command(ctx: click.Context, network: str, **options: Any) -> None:
             err=True,
         )
         ctx.exit(128 + stop.number)
-    say(_finish(trainer, result, time.monotonic() - start))
+    say(_finish(trainer, result, time.monotonic() - started))
 
 
 def _silent(message: str) -> None:
@@ -113,14 +103,11 @@ def _silent(message: str) -> None:
 
 
 def _settings(network: str, options: dict[str, Any]) -> Settings:
-    values = {field.name: options[field.name] for field in dataclasses.fields(Settings) if field.name in options}
-    if values["lr"] is None:
-        values["lr"] = OPTIMIZERS[values["optimizer"]][1]
-    if not 0 < values["lr"] < float("inf"):
-        raise ArgumentError(f"--lr {values['lr']}: a learning rate is a positive number")
-    if os.path.exists(values["data"]):
-        values["data"] = os.path.abspath(values["data"])  # so that a resume finds it from any folder
-    return Settings(network=_absolute_network(network), **values)
+    """Those of the command line, with paths that a resume finds from any folder."""
+    for name in ("data", "weights"):
+        if options[name] and os.path.exists(options[name]):
+            options[name] = os.path.abspath(options[name])
+    return from_options(_absolute_network(network), options)
 
 
 def _absolute_network(name: str) -> str:
@@ -155,8 +142,9 @@ def _resumed_settings(ctx: click.Context, network: str, state: dict[str, Any]) -
     for field in dataclasses.fields(Settings):
         if ctx.get_parameter_source(field.name) is ParameterSource.COMMANDLINE and field.name != "network":
             given[field.name] = ctx.params[field.name]
-    if os.path.exists(str(given.get("data", ""))):
-        given["data"] = os.path.abspath(given["data"])
+    for name in ("data", "weights"):
+        if os.path.exists(str(given.get(name) or "")):
+            given[name] = os.path.abspath(given[name])
     for name, value in given.items():
         before = getattr(settings, name)
         if value != before and name not in _CHANGEABLE:
@@ -189,8 +177,16 @@ def _make_room(out: Path, overwrite: bool) -> None:
         raise storage_error(error, out, "write") from error
 
 
-def _data(settings: Settings, network: Network) -> Any:
-    data = arrays_from(settings.data, size=network.input_size)
+def _data(settings: Settings, network: Network, start: Start) -> Any:
+    size = network.input_size if start.preprocessing is None else start.preprocessing.size
+    if settings.image_size:
+        size = (settings.image_size, settings.image_size)
+    on_error = "skip" if settings.on_bad_image == "skip" else "raise"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        data = arrays_from(settings.data, size=size, channels=start.channels, on_error=on_error)
+    for warning in caught:
+        click.echo(f"warning: {warning.message}", err=True)
     if len(data.class_names) < 2:
         raise DataError(
             f"{settings.data} holds one class, {data.class_names[0]!r}: there is nothing to tell apart",
@@ -208,21 +204,7 @@ def _evenly(dataset: Any, limit: int) -> Any:
     return Subset(dataset, places.tolist())
 
 
-def _load_weights(model: Module, path: str) -> None:
-    """First values from a saved model, a checkpoint of training, or a file of tensors."""
-    if os.path.exists(os.path.join(path, "signature.json")):
-        state: Any = load_model(path).weights
-    else:
-        state = load(path)
-    try:
-        model.load_state_dict(state["model"] if isinstance(state, dict) and "model" in state else state)
-    except StateError as error:
-        raise StateError(
-            f"--weights {path}: {error.message}", hint="they are of another network or another number of classes"
-        ) from error
-
-
-def _summary(settings: Settings, data: Any, model: Module, out: Path, trainer: Trainer) -> str:
+def _summary(settings: Settings, data: Any, model: Module, out: Path, trainer: Trainer) -> list[str]:
     count = sum(parameter.numel() for parameter in model.parameters())
     channels, height, width = data.image_shape
     watch = "to watch" if find_spec("tensorboard") else "to watch, with TensorBoard installed"
@@ -238,7 +220,7 @@ def _summary(settings: Settings, data: Any, model: Module, out: Path, trainer: T
         lines.append(f"all {position.epoch} epochs are done; --epochs {position.epoch + 10} would train on")
     elif position.step:
         lines.append(f"going on after step {position.step}, in epoch {position.epoch + 1}")
-    return "\n".join(lines)
+    return lines
 
 
 # ---- after training
@@ -257,7 +239,9 @@ def _finish(trainer: Trainer, result: Measurement, seconds: float) -> str:
     if trainer.settings.data == "digits":  # a path would mean nothing elsewhere, and tell where the model was made
         extra["data"] = "digits"
     example = np.zeros((1, trainer.preprocessing.channels, *trainer.preprocessing.size), np.float32)
-    save_model(out / "model", trainer.model, example, input_names=["images"], output_names=["logits"], extra=extra)
+    save_model(
+        out / "model", trainer.measured_model, example, input_names=["images"], output_names=["logits"], extra=extra
+    )
     title = f"{result.accuracy:.2%} of {result.count:,} test images are right"
     picture = out / "confusion.png"
     note = ""

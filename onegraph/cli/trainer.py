@@ -1,11 +1,12 @@
 """The training loop behind `onegraph train`: one traced step a batch shape, logs, checkpoints, and a resume that gives
 the same bits as if nothing had happened.
 
-Read next: `train.py` (options and what is written at the end), `not_finite.py`, `interrupt.py`.
+Read next: `recipe.py` (optimizer, schedule, augmentation), `train.py`, `not_finite.py`, `memory.py`, `interrupt.py`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -17,65 +18,26 @@ import click
 import numpy as np
 
 import onegraph as og
+from onegraph import zoo
 from onegraph.board import SummaryWriter
 from onegraph.cli.interrupt import Interrupted, StopSignals
 from onegraph.cli.measure import Measurement, measure
+from onegraph.cli.memory import explain_memory
 from onegraph.cli.not_finite import explain_step, first_bad_parameter
 from onegraph.cli.preprocessing import Preprocessing
 from onegraph.cli.progress import Progress
-from onegraph.data import Augmented, DataLoader, RandomAffine, WorkerError, numpy_collate
+from onegraph.cli.recipe import Average, augmentation_for, loss_of, optimizer_for, scheduler_for
+from onegraph.cli.settings import OPTIMIZERS, Settings
+from onegraph.data import DataLoader, WorkerError
 from onegraph.data.array import ImageClassificationData
-from onegraph.errors import StateError
+from onegraph.errors import OutOfMemoryError, StateError
 from onegraph.frontend.tensor import wrap_buffer
 from onegraph.nn import Module
-from onegraph.nn.functional import cross_entropy
+from onegraph.nn.utils import clip_grad_norm_
 from onegraph.storage.checkpoint import Checkpoints
 
-FORMAT = 1
+FORMAT = 2
 """Version of what a checkpoint of `onegraph train` holds."""
-OPTIMIZERS: dict[str, tuple[Any, float]] = {
-    "adam": (og.optim.Adam, 3e-3),
-    "adamw": (og.optim.AdamW, 3e-3),
-    "rmsprop": (og.optim.RMSprop, 1e-3),
-    "sgd": (lambda parameters, lr: og.optim.SGD(parameters, lr=lr, momentum=0.9), 0.05),
-}
-"""How to make each optimizer, and its default learning rate."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What decides the result of a training run; kept in every checkpoint.
-
-    Attributes:
-        network: a name for `find_network`.
-        data: a path for `arrays_from`.
-        epochs, batch_size, lr, optimizer, seed: as usual; the learning rate falls along half a cosine to 0.
-        augment: turn, move, scale and slant training images a little.
-        limit: use only so many training and test images, evenly spaced.
-        weights: a file with first values, or "".
-    """
-
-    network: str
-    data: str = "digits"
-    epochs: int = 25
-    batch_size: int = 32
-    lr: float = 3e-3
-    optimizer: str = "adam"
-    seed: int = 0
-    augment: bool = True
-    limit: int | None = None
-    weights: str = ""
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Settings:
-        """Back from `dataclasses.asdict`.
-
-        Raises:
-            StateError: other settings than this version knows.
-        """
-        if values.keys() != {field.name for field in dataclasses.fields(cls)}:
-            raise StateError(f"the checkpoint has settings of another version: {', '.join(sorted(values))}")
-        return cls(**values)
 
 
 @dataclass
@@ -106,6 +68,7 @@ class Trainer:
         workers: processes that load and augment images; 0 for a thread.
         stop_on_nan: stop with an explanation when a loss or a parameter is not finite.
         quiet: print nothing.
+        preprocessing: how images are prepared; measured on the training images by default.
     """
 
     def __init__(
@@ -117,40 +80,45 @@ class Trainer:
         workers: int = 0,
         stop_on_nan: bool = True,
         quiet: bool = False,
+        preprocessing: Preprocessing | None = None,
     ) -> None:
         self.settings, self.data, self.model, self.out = settings, data, model, out
         self.stop_on_nan, self.quiet = stop_on_nan, quiet
-        self.preprocessing = Preprocessing.measured(data.train)
+        self.preprocessing = preprocessing or Preprocessing.measured(data.train)
         self.loader = self._make_loader(workers)
-        make, _ = OPTIMIZERS[settings.optimizer]
-        self.optimizer = make(model.parameters(), lr=settings.lr)
-        steps = settings.epochs * len(self.loader)
-        self.scheduler = og.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, steps)
+        self.optimizer = optimizer_for(settings, model)
+        self.scheduler = scheduler_for(settings, self.optimizer, len(self.loader))
+        self.average = Average(model, settings.ema) if settings.ema else None
+        self.measured_model = model if self.average is None else self.average.model
+        """What is measured and saved."""
         self.checkpoints = Checkpoints(out / "checkpoints")
         self.position = Position()
         self.step = og.jit(self._step)
-        self.logits = og.jit(model)
+        self.logits = og.jit(self.measured_model)
         self._before: tuple[list[tuple[og.Tensor, Any]], Any] | None = None
+        self._thawed = False
 
     def _make_loader(self, workers: int) -> DataLoader:
-        train = self.data.train
-        if self.settings.augment:
-            # Whole pixels of black come in at the border, so augmentation stands before scaling.
-            train = Augmented(
-                train,
-                RandomAffine(10, (0.06, 0.06), (0.9, 1.1), shear=5, interpolation="bilinear"),
-                seed=self.settings.seed,
-            )
+        settings = self.settings
+        # Whole pixels of black come in at the border, so augmentation stands before scaling.
+        changes = augmentation_for(settings, self.data.image_shape, len(self.data.class_names))
         return DataLoader(
-            train,
-            self.settings.batch_size,
+            changes.dataset(self.data.train, settings.seed),
+            settings.batch_size,
             shuffle=True,
-            seed=self.settings.seed,
+            seed=settings.seed,
             num_workers=workers,
             persistent_workers=workers > 0,
             prefetch_batches=0 if workers else 4,
-            collate_fn=numpy_collate,
+            collate_fn=changes.collate,
         )
+
+    def _forward(self, images: og.Tensor, labels: og.Tensor) -> tuple[og.Tensor, og.Tensor]:
+        """Loss and logits, in the precision that was asked for."""
+        half = og.autocast("cpu", dtype=og.bfloat16) if self.settings.amp == "bf16" else contextlib.nullcontext()
+        with half:
+            result = self.model(images)
+        return loss_of(result, labels, self.settings.label_smoothing)
 
     def _step(self, images: og.Tensor, labels: og.Tensor) -> tuple[og.Tensor, og.Tensor, og.Tensor]:
         """One step of training: forward, loss, gradients, update. Traced once a batch shape.
@@ -158,13 +126,17 @@ class Trainer:
         Returns:
             The loss, how many images were right, and the largest gradient.
         """
-        logits = self.model(images)
-        loss = cross_entropy(logits, labels)
+        loss, logits = self._forward(images, labels)
         loss.backward()
         gradients = [p.grad.abs().max() for p in self.model.parameters() if p.grad is not None]
+        if self.settings.clip_grad:
+            clip_grad_norm_(self.model.parameters(), self.settings.clip_grad)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        right = (logits.detach().argmax(1) == labels).sum()
+        if self.average is not None:
+            self.average.update()
+        classes = labels if len(labels.shape) == 1 else labels.argmax(1)  # of mixed images the larger part
+        right = (logits.detach().argmax(1) == classes).sum()
         return loss.detach(), right, og.stack(gradients).max()
 
     # ---- the loop
@@ -176,6 +148,7 @@ class Trainer:
             Interrupted: a signal came; the state is saved.
             NotFiniteError: a NaN or infinity appeared, with `stop_on_nan`.
             StorageError: a checkpoint or log cannot be written.
+            OutOfMemoryError: there is no memory for a step; says what is large and what to lower.
         """
         result: Measurement | None = None
         with StopSignals() as signals, SummaryWriter(self.out / "log", purge_step=self.position.step) as board:
@@ -183,6 +156,8 @@ class Trainer:
                 while self.position.epoch < self.settings.epochs:
                     self._epoch(board, signals)
                     result = self._end_of_epoch(board)
+            except MemoryError as error:
+                raise self._no_memory(error) from error
             except WorkerError:
                 if signals.received is None:  # Ctrl-C reaches the workers too
                     raise
@@ -191,9 +166,20 @@ class Trainer:
                 self.loader.close()
         return result or self.measure()
 
+    def _no_memory(self, error: MemoryError) -> OutOfMemoryError:
+        return explain_memory(error, self.model, self.data.image_shape, self.settings)
+
+    def _thaw(self) -> None:
+        """Let everything learn once the epochs of --unfreeze-after are over."""
+        after = self.settings.unfreeze_after
+        if after and self.position.epoch >= after and not self._thawed:
+            self._thawed = True
+            zoo.unfreeze(self.model)
+
     def _epoch(self, board: SummaryWriter, signals: StopSignals) -> None:
         """Train on the rest of the running epoch."""
         position = self.position
+        self._thaw()
         self.model.train()
         images = len(self.data.train)
         progress = Progress(position.epoch + 1, self.settings.epochs, images, position.seen, self.quiet)
@@ -223,6 +209,7 @@ class Trainer:
             tensors = [*self.model.parameters(), *self.model.buffers()]
             self._before = [(t, t._realize()) for t in tensors], og.get_rng_state()
         loss, correct, gradient = (tensor.item() for tensor in self.step(scaled, labels))
+        self._rate = self.optimizer.param_groups[-1]["lr"]
         self.scheduler.step()
         if self.stop_on_nan and not (math.isfinite(loss) and math.isfinite(gradient)):
             raise self._explain(scaled, labels)
@@ -247,7 +234,7 @@ class Trainer:
             advice += f"; the last good checkpoint is {self.checkpoints.path(latest[-1])}"
         images, targets = og.tensor(scaled), og.tensor(labels)
         named = list(self.model.named_parameters())
-        return explain_step(lambda: cross_entropy(self.model(images), targets), named, scaled, where, advice)
+        return explain_step(lambda: self._forward(images, targets)[0], named, scaled, where, advice)
 
     def _end_of_epoch(self, board: SummaryWriter) -> Measurement:
         """Measure, log, save and say how it went."""
@@ -281,13 +268,13 @@ class Trainer:
             board.add_images("input", images[:8], 0)
         board.add_scalar("loss/train", loss, step)
         board.add_scalar("accuracy/train", accuracy, step)
-        board.add_scalar("learning rate", self.optimizer.param_groups[0]["lr"], step)
+        board.add_scalar("learning rate", self._rate, step)
         board.add_scalar("largest gradient", self._largest_gradient, step)
         board.add_scalar("images a second", rate, step)
 
     def measure(self) -> Measurement:
         """Loss and accuracy on the test images."""
-        self.model.eval()
+        self.measured_model.eval()
         classes = len(self.data.class_names)
 
         def forward(images: np.ndarray) -> np.ndarray:
@@ -314,6 +301,7 @@ class Trainer:
             "position": dataclasses.asdict(self.position),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "loader": self.loader.state_dict(),
             "random": og.get_rng_state(),
@@ -336,6 +324,8 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
         self.loader.load_state_dict(state["loader"])
         og.set_rng_state(state["random"])
         self.preprocessing = Preprocessing.from_dict(state["preprocessing"])

@@ -31,8 +31,9 @@ class Cost:
         params: numbers of parameters, shared ones once.
         param_bytes: of parameters and buffers.
         activation_bytes: of the results of all layers without layers inside, which training keeps for the gradients.
-        largest_activation_bytes: of the largest result.
+        largest_activation_bytes: of the layer with the largest ones.
         by_layer: multiply-adds of each layer without layers inside, by its name, in the order of the calls.
+        activations: bytes of the results of each of them.
     """
 
     mult_adds: int
@@ -41,6 +42,7 @@ class Cost:
     activation_bytes: int
     largest_activation_bytes: int
     by_layer: dict[str, int]
+    activations: dict[str, int]
 
 
 def cost(model: Module, input_size: Any = None, input_data: Any = None, dtypes: Sequence[Any] | None = None) -> Cost:
@@ -67,7 +69,7 @@ def cost(model: Module, input_size: Any = None, input_data: Any = None, dtypes: 
         raise ArgumentTypeError(f"cost: expected a module, got {type(model).__name__}")
     args, named = as_inputs("cost", input_size, input_data, dtypes)
     by_layer: dict[str, int] = {}
-    sizes: list[int] = []
+    sizes: dict[str, int] = {}
     handles = [_watch(module, name, by_layer, sizes) for name, module in model.named_modules() if _is_leaf(module)]
     try:
         with shapes_only(model):
@@ -79,20 +81,20 @@ def cost(model: Module, input_size: Any = None, input_data: Any = None, dtypes: 
     total = count_mult_adds(_tensors(result), (p._node for p in parameters))
     params = sum(math.prod(int(size) for size in p.shape) for p in parameters)
     state_bytes = bytes_of(parameters) + bytes_of(list(model.buffers()))
-    return Cost(total, params, state_bytes, sum(sizes), max(sizes, default=0), by_layer)
+    return Cost(total, params, state_bytes, sum(sizes.values()), max(sizes.values(), default=0), by_layer, sizes)
 
 
 def _is_leaf(module: Module) -> bool:
     return not any(True for _ in module.children())
 
 
-def _watch(module: Module, name: str, by_layer: dict[str, int], sizes: list[int]) -> Any:
+def _watch(module: Module, name: str, by_layer: dict[str, int], sizes: dict[str, int]) -> Any:
     """Count each call of a layer; gives the handle of the hook."""
 
     def after(_: Module, inputs: Any, outputs: Any) -> None:
         stop = {t._node for t in _tensors(inputs)} | {p._node for p in module.parameters()}
         by_layer[name] = by_layer.get(name, 0) + count_mult_adds(_tensors(outputs), stop)
-        sizes.append(bytes_of(outputs))
+        sizes[name] = sizes.get(name, 0) + bytes_of(outputs)
 
     return module.register_forward_hook(after)
 

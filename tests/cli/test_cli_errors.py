@@ -179,7 +179,7 @@ def test_a_bad_parameter_is_named() -> None:
         ),
         (["train", "{file}:Pair"], "gives tuple for an image"),
         (["train", "mlp", "--data", "{file}"], "this is a file, not a folder"),
-        (["train", "mlp", "--data", "missing"], "missing: no such folder"),
+        (["train", "mlp", "--data", "missing"], "missing: no such file or folder"),
         (["train", "mlp", "--lr", "-1"], "a learning rate is a positive number"),
         (["train", "mlp", "--lr", "nan"], "a learning rate is a positive number"),
         (["train", "mlp", "--weights", "missing"], "missing"),
