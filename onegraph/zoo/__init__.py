@@ -52,6 +52,7 @@ from onegraph.zoo.finetune import freeze, head_of, parameter_groups, replace_hea
 from onegraph.zoo.googlenet import GoogLeNet, googlenet
 from onegraph.zoo.gpt import GPT, gpt, gpt2
 from onegraph.zoo.inception import Inception3, inception_v3
+from onegraph.zoo.keras_form import as_keras
 from onegraph.zoo.language import LSTMLanguageModel, lstm
 from onegraph.zoo.lenet import LeNet5, lenet5
 from onegraph.zoo.mlp import MLP, mlp
@@ -82,6 +83,7 @@ from onegraph.zoo.resnet_cifar import (
     resnet110,
     resnet1202,
 )
+from onegraph.zoo.saving import save_weights
 from onegraph.zoo.squeezenet import SqueezeNet, squeezenet1_0, squeezenet1_1
 from onegraph.zoo.vae import VAE, vae
 from onegraph.zoo.vgg import (
@@ -97,3 +99,4 @@ from onegraph.zoo.vgg import (
     vgg19,
     vgg19_bn,
 )
+from onegraph.zoo.weights import load_into

@@ -115,7 +115,7 @@ def _register(about: dict[str, Any], build: Callable[P, M]) -> Callable[..., M]:
     def make(*args: Any, weights: Any = None, progress: bool = True, **options: Any) -> M:
         if weights is None:
             return build(*args, **options)
-        from onegraph.zoo.weights import load_into  # type: ignore[import-not-found]
+        from onegraph.zoo.weights import load_into
 
         model = build(*args, **{**entry.options_with_weights, **options, **entry.forced_with_weights})
         load_into(model, name, weights, progress)
