@@ -4,6 +4,7 @@ from onegraph.keras.layers.advanced_activations import ELU, LeakyReLU, PReLU, Re
 from onegraph.keras.layers.attention import AdditiveAttention, Attention
 from onegraph.keras.layers.base import Layer
 from onegraph.keras.layers.bidirectional import Bidirectional
+from onegraph.keras.layers.categories import CategoryEncoding, Discretization, Normalization
 from onegraph.keras.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from onegraph.keras.layers.convolution import Conv1D, Conv2D, Conv3D, Convolution1D, Convolution2D, Convolution3D
 from onegraph.keras.layers.convolution_variants import (
@@ -36,6 +37,8 @@ from onegraph.keras.layers.core import (
 )
 from onegraph.keras.layers.einsum_dense import EinsumDense
 from onegraph.keras.layers.embedding import Embedding, ReversibleEmbedding
+from onegraph.keras.layers.hashing import HashedCrossing, Hashing
+from onegraph.keras.layers.lookup import IntegerLookup, StringLookup
 from onegraph.keras.layers.merge import (
     Add,
     Average,
@@ -120,6 +123,7 @@ from onegraph.keras.layers.sample_normalization import (
     UnitNormalization,
 )
 from onegraph.keras.layers.signature import InputSpec
+from onegraph.keras.layers.text import TextVectorization
 from onegraph.keras.layers.wrappers import SpectralNormalization, TimeDistributed, TorchModuleWrapper, Wrapper
 
 __all__ = [name for name in dir() if not name.startswith("_") and name[0].isupper()] + [
