@@ -16,6 +16,7 @@ from onegraph.data.philox import PURPOSE_SHUFFLE, RandomStream, seed_from
 from onegraph.errors import ArgumentError, ArgumentTypeError, DataError
 from onegraph.frontend.convert import from_numpy_array
 from onegraph.frontend.tensor import Tensor
+from onegraph.keras.layers.encoding import is_text
 from onegraph.keras.layers.symbolic import flatten, map_structure
 from onegraph.keras.utils import PyDataset
 from onegraph.ops.shapes import show
@@ -32,6 +33,8 @@ def to_tensor(value: Any) -> Any:
     array = np.asarray(value)
     if array.dtype == np.float64:
         array = array.astype(np.float32)
+    if is_text(array):
+        return array  # for models that begin with a layer for texts; `predict` takes them
     if array.dtype.kind not in "fiub":
         raise ArgumentTypeError(f"data must be numbers, got an array of {array.dtype}")
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:

@@ -31,6 +31,7 @@ from onegraph.keras.batches import (
 from onegraph.keras.callbacks import CallbackList, History
 from onegraph.keras.interrupt import WholeSteps
 from onegraph.keras.layers.base import Layer, calling
+from onegraph.keras.layers.encoding import is_text
 from onegraph.keras.layers.symbolic import flatten, infer, input_tensor, map_structure
 from onegraph.keras.objective import Objective
 from onegraph.nn.state import compute_pending
@@ -477,8 +478,11 @@ class Trainer:
     def predict_on_batch(self: Any, x: Any) -> Any:
         """The outputs for a batch, as arrays."""
         x = single_batch(x)[0]
-        self._ready_for(x)
-        outputs = self._function("predict", lambda: self.predict_step)(x)
+        if any(is_text(value) for value in flatten(x)):  # looked up before the graph begins, so it is not traced
+            outputs = self.predict_step(x)
+        else:
+            self._ready_for(x)
+            outputs = self._function("predict", lambda: self.predict_step)(x)
         return map_structure(lambda t: np.array(t.detach().numpy()), outputs)
 
     def reset_metrics(self) -> None:

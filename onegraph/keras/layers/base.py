@@ -23,6 +23,9 @@ from onegraph.frontend.tensor import Tensor
 from onegraph.ir.dtype import as_dtype
 from onegraph.ir.node import scopes
 from onegraph.keras import backend, constraints, dtype_policies, initializers, regularizers
+from onegraph.keras.layers.configuration import constructor_defaults, constructor_names
+from onegraph.keras.layers.configuration import plain as _plain
+from onegraph.keras.layers.encoding import is_numbers, is_text
 from onegraph.keras.layers.masking import masks_of, pass_masks, set_mask
 from onegraph.keras.layers.signature import argument_names, build_arguments, check_specs
 from onegraph.keras.layers.symbolic import (
@@ -36,12 +39,14 @@ from onegraph.keras.layers.symbolic import (
     map_structure,
 )
 from onegraph.keras.layers.weights import Weights, compute_dtype
-from onegraph.keras.registry import Registry, serialize
-from onegraph.nn.module import Module
+from onegraph.keras.registry import Registry
 from onegraph.ops.shapes import show
 
 layers = Registry("layer")
 """Layers by class name, for saved models."""
+
+
+_NAMED_ARGUMENTS = {"_initializer": initializers, "_regularizer": regularizers, "_constraint": constraints}
 
 
 class _CallContext(threading.local):
@@ -102,6 +107,7 @@ class Layer(Weights):
     input_spec: Any = None
     """An `InputSpec`, or a list of them, checked at each call."""
     _takes_training = False
+    _default_training = False
     _call_names: ClassVar[tuple[str, ...]] = ()
     _mask_names: ClassVar[tuple[str, ...]] = ()
 
@@ -116,6 +122,9 @@ class Layer(Weights):
             layers.known.setdefault(cls.__name__, cls)
         cls._call_names = argument_names(cls.call)
         cls._takes_training = "training" in cls._call_names
+        cls._default_training = (
+            cls._takes_training and inspect.signature(cls.call).parameters["training"].default is True
+        )
         cls._mask_names = tuple([name for name in cls._call_names if name == "mask" or name.endswith("_mask")])
         if "legacy_names" in cls.__dict__:
             cls.__init__ = _with_legacy_names(cls.__init__)  # type: ignore[method-assign]
@@ -139,7 +148,7 @@ class Layer(Weights):
         if unknown:
             raise ArgumentError(
                 f"{type(self).__name__} does not take {', '.join(unknown)}",
-                hint=f"it takes {', '.join(_argument_names(type(self)))}",
+                hint=f"it takes {', '.join(constructor_names(type(self)))}",
             )
         self._check_names()
         self._name = name or backend.unique_name(backend.snake_case(type(self).__name__))
@@ -206,13 +215,17 @@ class Layer(Weights):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if is_symbolic(args, kwargs):
             return connect(self, args, kwargs)
+        if args and isinstance(args[0], (list, tuple)) and (is_text(args[0]) or is_numbers(args[0])):
+            args = (np.asarray(args[0], object if is_text(args[0]) else None), *args[1:])
         args = map_structure(self._as_input, args)
         if kwargs:
             kwargs = {k: map_structure(self._as_input, v) for k, v in kwargs.items()}
         self._build_for(args, kwargs)
         training = kwargs.pop("training", None)
         if training is None:
-            training = self.training if context.training is None else context.training
+            training = context.training
+        if training is None:
+            training = self.training or self._default_training
         if self._takes_training:
             kwargs["training"] = bool(training)
         if self._mask_names:
@@ -401,10 +414,10 @@ class Layer(Weights):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as JSON can hold them."""
         arguments, keywords = self.__dict__["_arguments"]
-        names = _argument_names(type(self))
+        names = constructor_names(type(self))
         given = {**dict(zip(names, arguments, strict=False)), **keywords}
         given = {self.legacy_names.get(k, k): v for k, v in given.items()}
-        defaults = _defaults(type(self))  # type: ignore[arg-type]
+        defaults = constructor_defaults(type(self))  # type: ignore[arg-type]
         config = {**defaults, **given, "name": self.name, "trainable": self._trainable}
         config["dtype"] = self._policy.name
         config.pop("weights", None)
@@ -442,47 +455,6 @@ def _shape_of(value: Any) -> Shape | None:
     """The shape with the batch unknown, since a layer does not depend on it."""
     if isinstance(value, KerasTensor):
         return value.shape
-    if isinstance(value, Tensor):
+    if isinstance(value, (Tensor, np.ndarray)):
         return (None, *value.shape[1:]) if value.ndim else ()
     return None
-
-
-_NAMED_ARGUMENTS = {"_initializer": initializers, "_regularizer": regularizers, "_constraint": constraints}
-
-
-def _argument_names(cls: type) -> list[str]:
-    names: list[str] = []
-    for base in cls.__mro__:
-        if base is Module:
-            break
-        if "__init__" in base.__dict__:
-            kinds = inspect.signature(base.__dict__["__init__"]).parameters.values()
-            names += [
-                p.name
-                for p in kinds
-                if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name not in ("self", *names)
-            ]
-    return names
-
-
-@functools.cache
-def _defaults(cls: Any) -> dict[str, Any]:
-    """The defaults of the constructor's own arguments."""
-    owner = next(base for base in cls.__mro__ if "__init__" in base.__dict__)
-    if owner is Layer:
-        return {}
-    parameters = inspect.signature(owner.__dict__["__init__"]).parameters.values()
-    return {p.name: p.default for p in parameters if p.default is not p.empty}
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON can hold it."""
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
-    return serialize(value)

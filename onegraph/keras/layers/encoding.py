@@ -24,7 +24,9 @@ def is_text(value: Any) -> bool:
         return True
     if isinstance(value, np.ndarray):
         return value.dtype.kind in "USOT" and (value.size == 0 or isinstance(value.flat[0], (str, bytes)))
-    return isinstance(value, (list, tuple)) and bool(value) and is_text(value[0])
+    return (
+        isinstance(value, (list, tuple)) and bool(value) and not isinstance(value[0], np.ndarray) and is_text(value[0])
+    )
 
 
 def strings(label: str, value: Any, encoding: str = "utf-8") -> Array:
@@ -111,20 +113,21 @@ def batches_of(data: Any, steps: int | None = None) -> Iterator[Any]:
 
     Of batches (x, y) only x is taken.
     """
-    if isinstance(data, (str, bytes, np.ndarray, Tensor)) or is_text(data) or _is_numbers(data):
+    if isinstance(data, (str, bytes, np.ndarray, Tensor)) or is_text(data) or is_numbers(data):
         yield data
         return
     source = (data[i] for i in range(len(data))) if not hasattr(data, "__iter__") else iter(data)
     for number, batch in enumerate(source):
         if steps is not None and number >= steps:
             return
-        yield batch[0] if isinstance(batch, (tuple, list)) and not is_text(batch) and not _is_numbers(batch) else batch
+        yield batch[0] if isinstance(batch, (tuple, list)) and not is_text(batch) and not is_numbers(batch) else batch
 
 
-def _is_numbers(data: Any) -> bool:
-    if isinstance(data, (list, tuple)) and data:
-        return _is_numbers(data[0])
-    return isinstance(data, (int, float, np.number))
+def is_numbers(value: Any) -> bool:
+    """Whether a value is a number, or nested lists of them."""
+    if isinstance(value, (list, tuple)) and value:
+        return is_numbers(value[0])
+    return isinstance(value, (int, float, np.number))
 
 
 def host(value: Any) -> Array:

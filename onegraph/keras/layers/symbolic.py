@@ -34,6 +34,19 @@ def stands_for_batch(size: Any) -> bool:
     return size in _BATCH
 
 
+class _Text:
+    """The element type of texts, which are no tensors: only layers such as `TextVectorization` take them."""
+
+    name = "string"
+    is_floating_point = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+TEXT: Any = _Text()
+
+
 class KerasTensor:
     """Stands for a tensor of a model that is being put together.
 
@@ -232,4 +245,5 @@ def input_tensor(shape: Shape, dtype: Any = None, name: str = "") -> KerasTensor
     for size in shape[1:]:
         if size is not None and (not isinstance(size, int) or size < 0):
             raise ShapeError(f"Input: sizes must be positive whole numbers or None, got {shape}")
-    return KerasTensor(shape, as_dtype(dtype or "float32"), None, name)
+    kind = TEXT if dtype is TEXT or str(dtype) == "string" else as_dtype(dtype or "float32")
+    return KerasTensor(shape, kind, None, name)
