@@ -65,7 +65,7 @@ class IndexLookup(Layer):
         self.salt = [salt, salt] if isinstance(salt, int) else salt
         self._tokens: tuple[Any, ...] | None = None
         self._idf: np.ndarray[Any, Any] | None = None
-        self._table: dict[Any, int] = {}
+        self._places: dict[Any, int] = {}
         self._fixed = False
         self.reset_state()
 
@@ -139,7 +139,7 @@ class IndexLookup(Layer):
 
     def _keep(self, tokens: Any, weights: Any) -> None:
         self._tokens = tuple(tokens)
-        self._table = {token: i for i, token in enumerate(tokens, self._first_token)}
+        self._places = {token: i for i, token in enumerate(tokens, self._first_token)}
         self._idf = None
         if weights is not None:
             size = self.max_tokens if self.pad_to_max_tokens and self.max_tokens else self.vocabulary_size()
@@ -217,7 +217,7 @@ class IndexLookup(Layer):
 
     # ---- calling
 
-    def _ready(self) -> int:
+    def _depth(self) -> int:
         """How long a row of the output is."""
         if self._tokens is None and not (self.output_mode == "int" and self.num_oov_indices):
             raise UninitializedError(
@@ -228,7 +228,7 @@ class IndexLookup(Layer):
 
     def _index(self, token: Any) -> int:
         """The index of one token."""
-        found = self._table.get(token)
+        found = self._places.get(token)
         if found is not None:
             return found
         if self.mask_token is not None and token == self.mask_token:
@@ -271,13 +271,13 @@ class IndexLookup(Layer):
 
     def compute_output_spec(self, inputs: Any, **kwargs: Any) -> Any:
         """Shape and dtype of the result."""
-        depth = self._ready()
+        depth = self._depth()
         kind = "int64" if self.output_mode == "int" else "float32"
         return spec(encoded_shape(inputs.shape, self.output_mode, depth), kind)
 
     def call(self, inputs: Any) -> Any:
         """Compute the result."""
-        depth = self._ready()
+        depth = self._depth()
         if self.invert:
             return self._inverted(inputs)
         return self._encoded(make_tensor(self.indices(inputs)), depth)
@@ -405,7 +405,7 @@ class IntegerLookup(IndexLookup):
 
     def call(self, inputs: Any) -> Any:
         """Compute the result, in the graph: numbers are searched in the sorted vocabulary."""
-        depth = self._ready()
+        depth = self._depth()
         if self.invert or not isinstance(inputs, Tensor) or self.oov_method == "farmhash" or not self.num_oov_indices:
             return super().call(inputs)
         x = inputs.to(as_dtype("int64"))

@@ -179,14 +179,14 @@ class TextVectorization(Layer):
 
     def compute_output_spec(self, inputs: Any, **kwargs: Any) -> Any:
         """Shape and dtype of the result."""
-        depth = self._lookup._ready()
+        depth = self._lookup._depth()
         if self._lookup.output_mode == "int":
             return spec((inputs.shape[0], self.output_sequence_length), "int64")
         return spec((inputs.shape[0], depth), "float32")
 
     def call(self, inputs: Any) -> Any:
         """Compute the result."""
-        depth = self._lookup._ready()
+        depth = self._lookup._depth()
         alone = isinstance(inputs, (str, bytes)) or (isinstance(inputs, np.ndarray) and inputs.ndim == 0)
         rows = [[self._lookup._index(t) for t in row] for row in self._tokens(inputs)]
         length = self.output_sequence_length
