@@ -49,6 +49,7 @@ _SUBPACKAGES = frozenset(
         "storage",
         "utils",
         "version",
+        "vision",
         "zoo",
     }
 )

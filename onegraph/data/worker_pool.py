@@ -275,7 +275,7 @@ def choose_context(context: Any, recipe: Recipe, init_function: Any) -> tuple[An
     payload: Any = None
     if context is None and sys.platform == "linux":
         context = "fork"
-        if threading.active_count() > 1:
+        if _other_threads():
             with contextlib.suppress(Exception):
                 payload = pickle.dumps((recipe, init_function), protocol=5)
                 context = "fork" if b"__main__" in payload else "forkserver"
@@ -296,6 +296,13 @@ def choose_context(context: Any, recipe: Recipe, init_function: Any) -> tuple[An
                 hint="define them at the top level of a module (no lambdas), or use num_workers=0",
             ) from error
     return context, payload
+
+
+def _other_threads() -> bool:
+    """Whether a thread runs that could hold a lock which a worker will want."""
+    # tqdm starts a thread that looks at progress bars every ten seconds, and touches nothing that workers use.
+    others = [thread for thread in threading.enumerate() if type(thread).__module__ != "tqdm._monitor"]
+    return len(others) > 1
 
 
 def _raise_remote(remote: RemoteError, worker: int, pid: int | None) -> None:
