@@ -75,7 +75,7 @@ def read_image(
     mode: ImageReadMode | str = ImageReadMode.UNCHANGED,
     apply_exif_orientation: bool = False,
 ) -> Any:
-    """An image file as a uint8 Tensor (C, H, W); 16 bits a pixel become uint16 where `mode` is UNCHANGED.
+    """An image file as a uint8 Tensor (C, H, W); 16 bits a pixel become int32 where `mode` is UNCHANGED.
 
     Raises:
         DataError: missing, no image, truncated, or too large.
@@ -139,7 +139,7 @@ def _decode(name: Any, content: bytes | None, mode: ImageReadMode | str, upright
             pixels = pillow_array(image)
         except Exception as error:  # decoders of many formats fail in many ways
             raise DataError(f"{name}: the image is truncated or corrupt: {error}") from error
-    return to_tensor(np.array(pixels, np.uint16 if pixels.dtype.itemsize > 1 else np.uint8, order="C"))
+    return to_tensor(np.array(pixels, np.int32 if pixels.dtype.itemsize > 1 else np.uint8, order="C"))
 
 
 def encode_png(input: Any, compression_level: int = 6) -> Any:

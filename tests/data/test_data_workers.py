@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from multiprocessing import Pipe
@@ -472,7 +473,8 @@ def test_how_workers_are_started(monkeypatch: pytest.MonkeyPatch) -> None:
         (2, None, "forkserver"),
         (2, lambda worker: None, "fork"),
     ]:
-        monkeypatch.setattr("threading.active_count", lambda threads=threads: threads)
+        running = [threading.main_thread()] * threads
+        monkeypatch.setattr("threading.enumerate", lambda running=running: running)
         assert choose_context(None, recipe, function)[0].get_start_method() == method
 
 

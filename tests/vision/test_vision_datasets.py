@@ -63,7 +63,9 @@ def test_mnist_in_a_loader(tmp_path: Path) -> None:
 
 
 def test_missing_and_damaged_files(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"MNIST: .*raw lacks train-images-idx3-ubyte, train-labels-idx1-ubyte") as caught:
+    with pytest.raises(
+        DataError, match=r"MNIST: .*raw lacks train-images-idx3-ubyte, train-labels-idx1-ubyte"
+    ) as caught:
         torchvision.datasets.MNIST(tmp_path)
     assert "download=True" in str(caught.value)
     write_mnist(tmp_path / "KMNIST/raw")
@@ -129,7 +131,7 @@ def test_cifar(tmp_path: Path) -> None:
     assert np.array_equal(np.asarray(image), pixels[1].reshape(3, 32, 32).transpose(1, 2, 0))
     assert data.class_to_idx["class 3"] == 3
     assert len(torchvision.datasets.CIFAR100(tmp_path, train=False).classes) == 100
-    with pytest.raises(DataError, match="CIFAR100: .* lacks cifar-100-python/"):
+    with pytest.raises(DataError, match=r"CIFAR100: .* lacks cifar-100-python/"):
         torchvision.datasets.CIFAR100(tmp_path / "cifar-10-batches-py")
 
 
@@ -146,7 +148,10 @@ def test_cifar_is_downloaded_and_unpacked(tmp_path: Path, monkeypatch: pytest.Mo
 def test_fake_data_repeats() -> None:
     data = torchvision.datasets.FakeData(size=6, image_size=(3, 4, 5), num_classes=3, transform=transforms.ToTensor())
     first = [data[index] for index in range(6)]
-    assert all(np.array_equal(data[i][0].numpy(), image.numpy()) and data[i][1] == label for i, (image, label) in enumerate(first))
+    assert all(
+        np.array_equal(data[i][0].numpy(), image.numpy()) and data[i][1] == label
+        for i, (image, label) in enumerate(first)
+    )
     assert len({image.numpy().tobytes() for image, _ in first}) == 6
     assert {label for _, label in first} <= {0, 1, 2}
     assert first[0][0].shape == (3, 4, 5)

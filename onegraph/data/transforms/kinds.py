@@ -209,6 +209,8 @@ def pillow_array(image: Any) -> np.ndarray:
     if image.mode == "1":
         image = image.convert("L")
     pixels = np.asarray(image)
+    if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2:
+        pixels = pixels.astype(np.int32)  # Tensors have no uint16
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
