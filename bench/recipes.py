@@ -189,8 +189,8 @@ RECIPES: dict[str, Recipe] = {
     for recipe in (
         Recipe("lenet5", "LeNet-5 on MNIST", "lenet5", {}, _mnist, _adam, 3e-3, 10, 64),
         Recipe("resnet20", "ResNet-20 on CIFAR-10", "resnet20", {}, _cifar, _sgd, 0.2, 8, 128),
-        Recipe("lstm", "LSTM on Python's language reference", "lstm", _LSTM, _text, _adam, 4e-3, 12, 32, text=True),
-        Recipe("gpt", "GPT on Python's language reference", "gpt", _GPT, _text, _adamw, 2e-3, 12, 32, text=True),
+        Recipe("lstm", "LSTM on Python's language reference", "lstm", _LSTM, _text, _adam, 4e-3, 8, 32, text=True),
+        Recipe("gpt", "GPT on Python's language reference", "gpt", _GPT, _text, _adamw, 2e-3, 8, 32, text=True),
     )
 }
 """Every recipe, by name."""
