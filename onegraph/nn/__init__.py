@@ -3,7 +3,7 @@
 Read next: `module.py` (what a module is), `layers.py`, `functional.py`.
 """
 
-from onegraph.nn import functional, init, utils
+from onegraph.nn import attention, functional, grad, init, utils
 from onegraph.nn.activation import (
     CELU,
     ELU,
@@ -334,7 +334,9 @@ __all__ = [
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
+    "attention",
     "functional",
+    "grad",
     "init",
     "modules",
     "parallel",

@@ -1,7 +1,13 @@
-"""`MultiheadAttention`. What it computes is in `onegraph/ops/multi_head.py`. Read next: `transformer.py`."""
+"""`MultiheadAttention`, and PyTorch's names for choosing a kernel of attention.
+
+What it computes is in `onegraph/ops/multi_head.py`. Read next: `transformer.py`.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import enum
+from collections.abc import Iterator
 from typing import Any
 
 from onegraph.errors import ArgumentError, ShapeError
@@ -13,6 +19,30 @@ from onegraph.nn.module import Module
 from onegraph.nn.parameter import Parameter
 from onegraph.ops.random import check_probability
 from onegraph.ops.shapes import show
+
+
+class SDPBackend(enum.Enum):
+    """Kernels of attention that PyTorch has; here the compiler makes them, so there is nothing to choose."""
+
+    ERROR = -1
+    MATH = 0
+    FLASH_ATTENTION = 1
+    EFFICIENT_ATTENTION = 2
+    CUDNN_ATTENTION = 3
+    OVERRIDEABLE = 4
+
+
+@contextlib.contextmanager
+def sdpa_kernel(backends: SDPBackend | list[SDPBackend], set_priority: bool = False) -> Iterator[None]:
+    """Within it, PyTorch would use one of some kernels of attention; here nothing changes.
+
+    >>> with sdpa_kernel(SDPBackend.MATH):
+    ...     pass
+    """
+    chosen = [backends] if isinstance(backends, SDPBackend) else list(backends)
+    if not chosen or not all(isinstance(b, SDPBackend) for b in chosen):
+        raise ArgumentError(f"sdpa_kernel: expected one or several SDPBackend, got {backends!r}")
+    yield
 
 
 class MultiheadAttention(Module):

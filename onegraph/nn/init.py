@@ -5,7 +5,10 @@ Numbers are drawn from the default generator (or the one given), so `manual_seed
 
 from __future__ import annotations
 
+import functools
 import math
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -221,3 +224,30 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     order = np.argsort(_drawn(tensor, (rows, columns), generator), axis=0)
     np.put_along_axis(values, order[: math.ceil(sparsity * rows)], 0, axis=0)
     return _array(tensor, values.astype(np.float64 if tensor.dtype is float64 else np.float32))
+
+
+def _old_name(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The spelling without an underscore at the end, which PyTorch keeps for old programs."""
+    new = function.__name__
+    old = new[:-1]
+
+    @functools.wraps(function)
+    def renamed(*args: Any, **kwargs: Any) -> Tensor:
+        warnings.warn(f"nn.init.{old} is deprecated: use nn.init.{new}", FutureWarning, stacklevel=2)
+        return function(*args, **kwargs)
+
+    renamed.__name__ = renamed.__qualname__ = old
+    renamed.__doc__ = f"As `{new}`; an old name."
+    return renamed
+
+
+uniform = _old_name(uniform_)
+normal = _old_name(normal_)
+eye = _old_name(eye_)
+dirac = _old_name(dirac_)
+xavier_uniform = _old_name(xavier_uniform_)
+xavier_normal = _old_name(xavier_normal_)
+kaiming_uniform = _old_name(kaiming_uniform_)
+kaiming_normal = _old_name(kaiming_normal_)
+orthogonal = _old_name(orthogonal_)
+sparse = _old_name(sparse_)

@@ -39,6 +39,7 @@ from onegraph.ops import (
     lookup,
     loss,
     mathematics,
+    matrix_functions,
     metric_loss,
     moments,
     movement,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,7 +12,7 @@ from onegraph.frontend.state import no_grad
 from onegraph.frontend.tensor import Tensor, wrap
 from onegraph.ir.dtype import float32
 from onegraph.ir.node import Node
-from onegraph.nn.functional import node_of
+from onegraph.nn.nodes import node_of
 from onegraph.ops.binary import ADD, DIV, MAXIMUM, MUL, POW, add, clamp
 from onegraph.ops.cast import cast
 from onegraph.ops.elementwise import ABS, SQRT
@@ -102,11 +103,43 @@ def clip_grad_norm_(
     with no_grad():
         total = wrap(_total_norm(gradients, float(norm_type)), False)
         _check(total, error_if_nonfinite)
-        limit = constant(max_norm, total.dtype)
-        factor = clamp(DIV(limit, add(total.node, 1e-6)), max=1.0)
-        for gradient in gradients:
-            gradient._assign(MUL(node_of(gradient), cast(factor, gradient.dtype)))
+        _scale(gradients, float(max_norm), total)
     return total
+
+
+def _scale(gradients: list[Tensor], max_norm: float, total: Tensor) -> None:
+    """Scale gradients whose common norm is known."""
+    node = node_of(total)
+    factor = clamp(DIV(constant(max_norm, node.dtype), add(node, 1e-6)), max=1.0)
+    for gradient in gradients:
+        gradient._assign(MUL(node_of(gradient), cast(factor, gradient.dtype)))
+
+
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
+    """Scale gradients whose common norm is known, so that it is at most `max_norm`.
+
+    Args:
+        parameters: tensors whose `.grad` is scaled.
+        max_norm: the largest norm.
+        total_norm: what `get_total_norm` gave for the gradients.
+        foreach: accepted; the gradients are always clipped together.
+    """
+    with no_grad():
+        _scale(_gradients(parameters), float(max_norm), total_norm)
+
+
+def clip_grad_norm(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """As `clip_grad_norm_`; an old name."""
+    warnings.warn("clip_grad_norm is deprecated: use clip_grad_norm_", FutureWarning, stacklevel=2)
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: Any = None) -> None:

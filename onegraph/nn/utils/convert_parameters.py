@@ -8,7 +8,7 @@ from onegraph.errors import ShapeError
 from onegraph.frontend import namespaces
 from onegraph.frontend.state import no_grad
 from onegraph.frontend.tensor import Tensor
-from onegraph.nn.functional import node_of
+from onegraph.nn.nodes import node_of
 from onegraph.ops.cast import cast
 from onegraph.ops.movement import reshape_to, slice_dim
 from onegraph.ops.shapes import show
