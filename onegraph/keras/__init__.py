@@ -26,6 +26,7 @@ from onegraph.keras import (
     utils,
 )
 from onegraph.keras.dtype_policies import DTypePolicy
+from onegraph.keras.gradient_tape import GradientTape
 from onegraph.keras.layers import *  # noqa: F403
 from onegraph.keras.layers import __all__ as _layers
 from onegraph.keras.layers.base import Layer

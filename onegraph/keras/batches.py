@@ -50,6 +50,15 @@ def unpack(batch: Any) -> Batch:
     return batch, None, None
 
 
+def pack(x: Any, y: Any, sample_weight: Any) -> Any:
+    """What a step is given: x alone, (x, y) or (x, y, sample_weight)."""
+    if sample_weight is not None:
+        return x, y, sample_weight
+    if y is not None:
+        return x, y
+    return (x,) if isinstance(x, (tuple, list)) else x
+
+
 def class_weights(y: Any, weights: Mapping[int, float], sample_weight: Any) -> Any:
     """The weight of each sample's class, times its own weight.
 

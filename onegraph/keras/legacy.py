@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import Any
 
 import numpy as np
 
-from onegraph.errors import ArgumentError
+from onegraph.keras.layers.symbolic import flatten
 
 
 class GeneratorMethods:
@@ -16,11 +18,18 @@ class GeneratorMethods:
         self: Any, generator: Any, steps_per_epoch: int | None = None, epochs: int = 1, **options: Any
     ) -> Any:
         """`fit` with a generator of (x, y)."""
-        if "samples_per_epoch" in options:
-            raise ArgumentError(
-                "fit_generator: samples_per_epoch counted samples, and fit counts batches",
-                hint="steps_per_epoch=samples // batch size",
-            )
+        for samples, steps in (("samples_per_epoch", "steps_per_epoch"), ("nb_val_samples", "validation_steps")):
+            if samples in options:  # Keras 1 counted samples, and fit counts batches
+                source: Any = generator if steps == "steps_per_epoch" else options.get("validation_data")
+                first = next(iterator := iter(source))
+                size = len(next(flatten(first)))
+                count = math.ceil(options.pop(samples) / size)
+                if iterator is source:  # a generator, whose first batch is put back
+                    source = itertools.chain([first], iterator)
+                if steps == "steps_per_epoch":
+                    generator, steps_per_epoch = source, count
+                else:
+                    options.update(validation_data=source, validation_steps=count)
         return self.fit(generator, steps_per_epoch=steps_per_epoch, epochs=epochs, **options)
 
     def evaluate_generator(

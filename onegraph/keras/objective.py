@@ -179,18 +179,25 @@ class Objective:
                 continue
             if y is None:
                 raise DataError("the model is compiled with a loss, but there are no targets y")
+            if output.dtype.name in ("float16", "bfloat16"):
+                output = output.float()
             value = loss(y, output, w)
             parts.append(value)
             scaled = value if factor == 1.0 else value * factor
             total = scaled if total is None else total + scaled
         return total, parts
 
-    def update(self, targets: Any, outputs: Any, weights: Any, total: Any, parts: Sequence[Any], count: int) -> None:
-        """Take a batch into the metrics."""
+    def track(self, total: Any, parts: Sequence[Any], count: int) -> None:
+        """Take the losses of a batch into their means."""
         self.total.update_state(total.detach(), float(count))
         for tracker, part in zip(self.trackers, parts, strict=False):
             if part is not None:
                 tracker.update_state(part.detach(), float(count))
+
+    def update(self, targets: Any, outputs: Any, weights: Any) -> None:
+        """Take a batch into the metrics."""
+        if not self.metrics:
+            return
         rows = zip(self.metrics, self.match(targets), flatten(outputs), self._weights(weights), strict=True)
         for found, y, output, w in rows:
             for metric, weighted in found:
@@ -202,15 +209,6 @@ class Objective:
         """The loss, the losses of the outputs, and the metrics."""
         trackers = [t for t, loss in zip(self.trackers, self.losses, strict=False) if loss is not None]
         return [self.total, *trackers, *[m for found in self.metrics for m, _ in found]]
-
-    def results(self) -> dict[str, Any]:
-        """The metrics' values so far, by name."""
-        return {m.name: m.result() for m in self.all_metrics}
-
-    def reset(self) -> None:
-        """Start the metrics again."""
-        for metric in self.all_metrics:
-            metric.reset_state()
 
 
 def _sizes_of(targets: Any) -> list[Any]:

@@ -1,8 +1,8 @@
-"""`compile`, `fit`, `evaluate`, `predict`: what every model inherits.
+"""`compile` and `fit`: what every model inherits.
 
 A training step - forward, loss, backward, clipping, optimizer, constraints, metrics - is one function traced by
-`onegraph.jit`, so it runs as one plan for each shape of a batch. Read next: `objective.py` (losses and metrics),
-`batches.py` (data), `callbacks.py`.
+`onegraph.jit`, so it runs as one plan for each shape of a batch. Read next: `steps.py` (what a step does),
+`evaluation.py`, `objective.py` (losses and metrics), `batches.py` (data), `callbacks/`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from onegraph.errors import ArgumentError, ShapeError, TraceError, UninitializedError
+from onegraph.errors import ArgumentError, OneGraphError, TraceError, UninitializedError
 from onegraph.frontend.function import jit
 from onegraph.frontend.state import no_grad
-from onegraph.frontend.tensor import Tensor, realize_tensors
+from onegraph.keras import config, dtype_policies
 from onegraph.keras import optimizers as optimizers_module
 from onegraph.keras.batches import (
     ArrayBatches,
@@ -23,21 +21,20 @@ from onegraph.keras.batches import (
     last_epoch,
     make_batches,
     refuse_unknown,
-    samples_in,
-    single_batch,
     to_tensor,
     validation_batches,
 )
 from onegraph.keras.callbacks import CallbackList, History
+from onegraph.keras.evaluation import Evaluation
 from onegraph.keras.interrupt import WholeSteps
-from onegraph.keras.layers.base import Layer, calling
-from onegraph.keras.layers.encoding import is_text
 from onegraph.keras.layers.symbolic import flatten, infer, input_tensor, map_structure
+from onegraph.keras.metrics import Metric
 from onegraph.keras.objective import Objective
+from onegraph.keras.steps import Steps
 from onegraph.nn.state import compute_pending
 
 
-class Trainer:
+class Trainer(Steps, Evaluation):
     """The part of a model that trains it. Mixed into `Model`."""
 
     built: bool
@@ -56,17 +53,20 @@ class Trainer:
     def _forget_functions(self) -> None:
         self.__dict__["_functions"] = {}
         self.__dict__["_output_shapes"] = None
+        self.__dict__["_tried"] = False
+        self.__dict__["_counts"] = {}
 
     def compile(
         self,
         optimizer: Any = "rmsprop",
         loss: Any = None,
-        metrics: Any = None,
         loss_weights: Any = None,
+        metrics: Any = None,
         weighted_metrics: Any = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
         **legacy: Any,
     ) -> None:
         """Choose how to train.
@@ -79,13 +79,17 @@ class Trainer:
             loss_weights: factors of the losses of several outputs.
             weighted_metrics: metrics that sample weights apply to.
             run_eagerly: do not trace the step, so that it can be debugged line by line.
-            steps_per_execution, jit_compile: accepted; a step is always one plan.
+            steps_per_execution, jit_compile, auto_scale_loss: accepted; a step is always one plan, and losses are scaled
+                under the policy 'mixed_float16'.
 
         Raises:
             ArgumentError: an unknown name; the message lists the known ones.
         """
         refuse_unknown("compile", legacy, ("class_mode", "sample_weight_mode", "theano_mode"))
         self.optimizer = optimizers_module.get(optimizer)
+        scaled = isinstance(self.optimizer, optimizers_module.LossScaleOptimizer)
+        if dtype_policies.dtype_policy().name == "mixed_float16" and not scaled:
+            self.optimizer = optimizers_module.LossScaleOptimizer(self.optimizer)
         self.__dict__["_objective"] = Objective(loss, metrics, loss_weights, weighted_metrics)
         self._eager = bool(run_eagerly)
         self._forget_functions()
@@ -102,8 +106,9 @@ class Trainer:
 
     @property
     def metrics(self) -> list[Any]:
-        """The loss and the metrics."""
-        return self._objective.all_metrics if self.compiled else []
+        """The loss and the metrics: those of `compile`, and those that are attributes of the model."""
+        found = self._objective.all_metrics if self.compiled else []
+        return list(dict.fromkeys([*found, *[v for v in vars(self).values() if isinstance(v, Metric)]]))
 
     @property
     def metrics_names(self) -> list[str]:
@@ -111,7 +116,9 @@ class Trainer:
         return [m.name for m in self.metrics]
 
     def _check_compiled(self, what: str) -> None:
-        if not self.compiled:
+        if not self.compiled and not self._overrides(
+            f"{'train' if what in ('fit', 'train_on_batch') else 'test'}_step"
+        ):
             raise UninitializedError(
                 f"{what}: model {self.name!r} has not been compiled",
                 hint="call model.compile(optimizer='adam', loss='mse') first",
@@ -143,100 +150,48 @@ class Trainer:
                 location=error.location,
             ) from error
 
+    def _overrides(self, step: str) -> bool:
+        """Whether the user's class defines a step of its own."""
+        return getattr(type(self), step) is not getattr(Steps, step)
+
+    def _ready_if_possible(self: Any, x: Any, y: Any) -> None:
+        """Prepare a model whose steps are the user's: it may have no `call`, or one of other arguments."""
+        if self._tried:
+            return
+        self._tried = True
+        if not self.compiled:
+            self.__dict__["_objective"] = Objective(None, None, None, None)
+        try:
+            self._ready_for(x, y, targets=y is not None)
+        except (OneGraphError, NotImplementedError, TypeError, AttributeError, ValueError):
+            self._output_shapes = None
+
     def _ready_to_train(self: Any, x: Any, y: Any) -> None:
+        if self._overrides("train_step"):
+            self._ready_if_possible(x, y)
+            return
         self._ready_for(x, y, targets=True)
-        if self.optimizer._inner is None:
+        if not self.optimizer.built:
             self.optimizer.build(self.trainable_weights)
             if self._loaded_state is not None:
                 self.optimizer.load_state_dict(self._loaded_state)
                 self._loaded_state = None
+
+    def _ready_to_test(self: Any, x: Any, y: Any) -> None:
+        if self._overrides("test_step"):
+            self._ready_if_possible(x, y)
+        else:
+            self._ready_for(x, y, targets=True)
+
+    def _ready_to_predict(self: Any, x: Any) -> None:
+        if not self._overrides("predict_step"):
+            self._ready_for(x)
 
     def _function(self, name: str, make: Any) -> Any:
         """A step, traced once and kept."""
         if name not in self._functions:  # type: ignore[attr-defined]
             self._functions[name] = make() if self._eager else jit(make())  # type: ignore[attr-defined]
         return self._functions[name]  # type: ignore[attr-defined]
-
-    # ---- steps
-
-    def train_step(self: Any, data: tuple[Any, Any, Any]) -> dict[str, Any]:
-        """One step of training, as tensors; override it to train in another way. It is traced.
-
-        Args:
-            data: x, y and sample_weight of a batch.
-
-        Returns:
-            The metrics' values by name.
-        """
-        x, y, weights = data
-        parameters = self.trainable_weights
-        for parameter in parameters:
-            parameter.grad = None
-        penalties: list[Any] = []
-        with calling(True, penalties):
-            outputs = self(x, training=True)
-        total, parts = self._total_loss(y, outputs, weights, penalties)
-        total.backward()
-        self.optimizer.apply()
-        with no_grad():
-            self._keep_constraints()
-            for parameter in parameters:
-                parameter.grad = None
-            self._objective.update(y, outputs, weights, total, parts, samples_in(x))
-            return self._objective.results()  # type: ignore[no-any-return]
-
-    def test_step(self: Any, data: tuple[Any, Any, Any]) -> dict[str, Any]:
-        """One step of evaluation, as tensors. It is traced."""
-        x, y, weights = data
-        penalties: list[Any] = []
-        with no_grad():
-            with calling(False, penalties):
-                outputs = self(x, training=False)
-            total, parts = self._total_loss(y, outputs, weights, penalties)
-            self._objective.update(y, outputs, weights, total, parts, samples_in(x))
-            return self._objective.results()  # type: ignore[no-any-return]
-
-    def predict_step(self: Any, x: Any) -> Any:
-        """The outputs for a batch. It is traced."""
-        with no_grad():
-            return self(x, training=False)
-
-    def _total_loss(self: Any, y: Any, outputs: Any, weights: Any, penalties: list[Any]) -> tuple[Any, list[Any]]:
-        try:
-            total, parts = self._objective.compute(y, outputs, weights)
-        except ShapeError as error:
-            if error.layer == "":
-                raise
-            raise ShapeError(
-                f"loss of model {self.name!r}: {error.message}", hint=error.hint, location=error.location
-            ) from error
-        for penalty in (*self.losses, *penalties):
-            total = penalty if total is None else total + penalty
-        if total is None:
-            raise UninitializedError(
-                f"model {self.name!r} has no loss: neither compile(loss=...) nor add_loss gave one"
-            )
-        return total, parts
-
-    def _keep_constraints(self: Any) -> None:
-        for module in self.modules():
-            if isinstance(module, Layer) and module.trainable:
-                for weight, constraint in module._constrained:
-                    weight._assign(constraint(weight.detach()).node)
-
-    def _run_train_step(self: Any, batch: Any, steps: WholeSteps) -> dict[str, float]:
-        function = self._function("train", lambda: lambda x, y, w: self.train_step((x, y, w)))
-        with steps.step():
-            self.optimizer.before_step()
-            results = self._objective.run(function, batch)
-            if self._eager:
-                realize_tensors(list(results.values()))
-            self.optimizer.after_step()
-        return _numbers(results)
-
-    def _run_test_step(self: Any, batch: Any) -> dict[str, float]:
-        function = self._function("test", lambda: lambda x, y, w: self.test_step((x, y, w)))
-        return _numbers(self._objective.run(function, batch))
 
     # ---- fit
 
@@ -257,7 +212,7 @@ class Trainer:
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: int = 1,
+        validation_freq: Any = 1,
         **legacy: Any,
     ) -> History:
         """Train.
@@ -277,7 +232,8 @@ class Trainer:
             sample_weight: weights of the samples.
             initial_epoch: where to go on.
             steps_per_epoch: batches an epoch, for generators without end.
-            validation_steps, validation_batch_size, validation_freq: the same for validation; every how many epochs.
+            validation_steps, validation_batch_size, validation_freq: the same for validation; every how many
+                epochs, or the numbers of the epochs.
 
         Returns:
             A `History`, whose `history` lists loss and metrics of each epoch.
@@ -288,7 +244,9 @@ class Trainer:
         """
         self._check_compiled("fit")
         epochs = last_epoch(epochs, legacy)
+        epochs = min(epochs, config.max_epochs() or epochs)
         refuse_unknown("fit", legacy)
+        steps_per_epoch = steps_per_epoch or config.max_steps_per_epoch()
         batches = make_batches(x, y, sample_weight, batch_size, shuffle, steps_per_epoch)
         validation = None
         if validation_data is not None:
@@ -300,12 +258,13 @@ class Trainer:
         runner = CallbackList(callbacks, self, verbose, epochs=epochs, steps=batches.steps)
         self.stop_training = False
         runner.on_train_begin()
+        initial_epoch = self.__dict__.pop("_initial_epoch", initial_epoch)  # a callback went on from a backup
         logs: dict[str, float] = {}
         try:
             with WholeSteps() as steps:
                 for epoch in range(initial_epoch, epochs):
                     logs = self._fit_epoch(epoch, batches, class_weight, runner, steps)
-                    if validation is not None and (epoch + 1) % validation_freq == 0:
+                    if validation is not None and _is_due(epoch + 1, validation_freq):
                         found = self._evaluate(validation, runner)
                         logs.update({f"val_{k}": v for k, v in found.items()})
                     runner.on_epoch_end(epoch, logs)
@@ -313,6 +272,8 @@ class Trainer:
                         break
         finally:
             runner.close()
+        if self.optimizer is not None and self.optimizer.built:
+            self.optimizer.finalize_variable_values()
         runner.on_train_end(logs)
         return self.history  # type: ignore[no-any-return]
 
@@ -328,7 +289,7 @@ class Trainer:
                 batch = (x, y, to_tensor(class_weights(y, class_weight, None if w is None else w.detach().numpy())))
             self._ready_to_train(batch[0], batch[1])
             if fresh:
-                self._objective.reset()
+                self.reset_metrics()
                 fresh = False
             runner.on_train_batch_begin(number)
             logs = self._run_train_step(batch, steps)
@@ -341,160 +302,7 @@ class Trainer:
             )
         return dict(logs)
 
-    # ---- evaluate and predict
 
-    def evaluate(
-        self: Any,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        verbose: Any = "auto",
-        sample_weight: Any = None,
-        steps: int | None = None,
-        callbacks: Any = None,
-        return_dict: bool = False,
-        **legacy: Any,
-    ) -> Any:
-        """Loss and metrics on data, without training.
-
-        Args:
-            x, y, batch_size, sample_weight, callbacks, verbose: as for `fit`.
-            steps: how many batches to take.
-            return_dict: give them by name.
-
-        Returns:
-            The loss, or a list of the loss and the metrics in the order of `metrics_names`.
-        """
-        self._check_compiled("evaluate")
-        refuse_unknown("evaluate", legacy)
-        batches = make_batches(x, y, sample_weight, batch_size, False, steps)
-        runner = CallbackList(callbacks, self, verbose, epochs=1, steps=batches.steps, history=False)
-        try:
-            logs = self._evaluate(batches, runner, alone=True)
-        finally:
-            runner.close()
-        if return_dict:
-            return logs
-        values = list(logs.values())
-        return values[0] if len(values) == 1 else values
-
-    def _evaluate(self: Any, batches: Any, runner: CallbackList, alone: bool = False) -> dict[str, float]:
-        runner.on_test_begin(alone)
-        logs: dict[str, float] = {}
-        for number, batch in enumerate(batches):
-            self._ready_for(batch[0], batch[1], targets=True)
-            if number == 0:
-                self._objective.reset()
-            runner.on_test_batch_begin(number)
-            logs = self._run_test_step(batch)
-            runner.on_test_batch_end(number, logs)
-        if not logs:
-            raise ArgumentError("evaluate: the data gave no batches")
-        runner.on_test_end(logs)
-        return dict(logs)
-
-    def predict(
-        self: Any,
-        x: Any,
-        batch_size: int | None = None,
-        verbose: Any = 0,
-        steps: int | None = None,
-        callbacks: Any = None,
-        **legacy: Any,
-    ) -> Any:
-        """The model's outputs for data, as arrays.
-
-        Args:
-            x: as for `fit`; targets that a loader gives along are ignored.
-            batch_size: 32 if None.
-            steps: how many batches to take.
-
-        Returns:
-            An array, or arrays nested as the outputs.
-        """
-        refuse_unknown("predict", legacy)
-        batches = make_batches(x, None, None, batch_size, False, steps)
-        runner = CallbackList(callbacks, self, verbose, epochs=1, steps=batches.steps, history=False)
-        found: list[Any] = []
-        try:
-            runner.on_predict_begin()
-            for number, batch in enumerate(batches):
-                runner.on_predict_batch_begin(number)
-                found.append(self.predict_on_batch(batch[0]))
-                runner.on_predict_batch_end(number, {})
-            runner.on_predict_end()
-        finally:
-            runner.close()
-        parts = [iter(list(flatten(f))) for f in found]
-        return map_structure(lambda _: np.concatenate([next(p) for p in parts]), found[0])
-
-    # ---- single batches
-
-    def train_on_batch(
-        self: Any,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        class_weight: Any = None,
-        reset_metrics: bool = True,
-        return_dict: bool = False,
-    ) -> Any:
-        """One step of training on a batch.
-
-        Args:
-            x, y, sample_weight, class_weight: the batch.
-            reset_metrics: report this batch alone, rather than all since the last reset.
-            return_dict: give loss and metrics by name.
-
-        Returns:
-            The loss, or a list of the loss and the metrics.
-        """
-        self._check_compiled("train_on_batch")
-        if class_weight is not None:
-            sample_weight = class_weights(y, class_weight, sample_weight)
-        batch = single_batch(x, y, sample_weight)
-        self._ready_to_train(batch[0], batch[1])
-        if reset_metrics:
-            self._objective.reset()
-        with WholeSteps() as steps:
-            return _answer(self._run_train_step(batch, steps), return_dict)
-
-    def test_on_batch(
-        self: Any,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        reset_metrics: bool = True,
-        return_dict: bool = False,
-    ) -> Any:
-        """Loss and metrics on a batch; arguments as for `train_on_batch`."""
-        self._check_compiled("test_on_batch")
-        batch = single_batch(x, y, sample_weight)
-        self._ready_for(batch[0], batch[1], targets=True)
-        if reset_metrics:
-            self._objective.reset()
-        return _answer(self._run_test_step(batch), return_dict)
-
-    def predict_on_batch(self: Any, x: Any) -> Any:
-        """The outputs for a batch, as arrays."""
-        x = single_batch(x)[0]
-        if any(is_text(value) for value in flatten(x)):  # looked up before the graph begins, so it is not traced
-            outputs = self.predict_step(x)
-        else:
-            self._ready_for(x)
-            outputs = self._function("predict", lambda: self.predict_step)(x)
-        return map_structure(lambda t: np.array(t.detach().numpy()), outputs)
-
-    def reset_metrics(self) -> None:
-        """Start the metrics again."""
-        if self.compiled:
-            self._objective.reset()  # type: ignore[attr-defined]
-
-
-def _numbers(results: Mapping[str, Any]) -> dict[str, float]:
-    return {k: float(v.item()) if isinstance(v, Tensor) and v.shape.numel() == 1 else v for k, v in results.items()}
-
-
-def _answer(results: dict[str, float], as_dict: bool) -> Any:
-    values = list(results.values())
-    return results if as_dict else values[0] if len(values) == 1 else values
+def _is_due(epoch: int, frequency: Any) -> bool:
+    """Whether an epoch, counted from 1, is one to validate after."""
+    return epoch in frequency if isinstance(frequency, (list, tuple, set)) else epoch % int(frequency) == 0

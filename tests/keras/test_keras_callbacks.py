@@ -244,3 +244,95 @@ def test_gradients_applied_by_hand() -> None:
     optimizer = optimizers.SGD(0.5)
     optimizer.apply_gradients([(og.tensor([1.0, 2.0]), weight)])
     assert weight.tolist() == [0.5, 0.0] and optimizer.iterations == 1
+
+
+def make_model() -> Any:
+    keras.utils.set_random_seed(3)
+    made = keras.Sequential([keras.layers.Dense(1, input_shape=(3,))])
+    made.compile(keras.optimizers.Adam(0.05), "mse")
+    return made
+
+
+@pytest.mark.parametrize("double", [False, True])
+def test_training_goes_on_from_a_backup(tmp_path: Any, double: bool) -> None:
+    data, targets = np.random.default_rng(0).normal(size=(16, 3)), np.ones((16, 1))
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    whole = make_model()
+    whole.fit(data, targets, epochs=4, batch_size=4, verbose=0)
+    parts = make_model()
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup", double_checkpoint=double)
+    with pytest.raises(KeyboardInterrupt):
+        parts.fit(data, targets, epochs=4, batch_size=4, verbose=0, callbacks=[backup, Stop()])
+    assert (tmp_path / "backup").exists()
+    assert (tmp_path / "backup_prev").exists() == double
+    again = make_model()
+    history = again.fit(data, targets, epochs=4, batch_size=4, verbose=0, callbacks=[backup])
+    assert history.epoch == [2, 3]
+    np.testing.assert_array_equal(again.get_weights()[0], whole.get_weights()[0])
+    assert not (tmp_path / "backup").exists()
+
+
+def test_averages_are_evaluated() -> None:
+    model = make_model()
+    model.compile(keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=100), "mse")
+    data, targets = np.random.default_rng(0).normal(size=(16, 3)), np.ones((16, 1))
+    swap = keras.callbacks.SwapEMAWeights()
+    model.fit(data, targets, epochs=1, batch_size=8, verbose=0)
+    model.train_on_batch(data, targets)  # fit ends with the averages, so that there is no difference
+    weights, average = model.get_weights()[0], model.optimizer._averages[0].numpy()
+    assert np.abs(weights - average).max() > 0
+    plain, averaged = (
+        model.evaluate(data, targets, verbose=0),
+        model.evaluate(data, targets, verbose=0, callbacks=[swap]),
+    )
+    assert plain != averaged
+    np.testing.assert_array_equal(model.get_weights()[0], weights)
+    model.compile("sgd", "mse")
+    with pytest.raises(ArgumentError, match="averages"):
+        model.evaluate(data, targets, verbose=0, callbacks=[swap])
+
+
+def test_a_server_is_told(tmp_path: Any) -> None:
+    import http.server
+    import threading
+
+    bodies: list[bytes] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            """Be silent."""
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        root = f"http://127.0.0.1:{server.server_address[1]}"
+        keras.callbacks.RemoteMonitor(root, send_as_json=True).on_epoch_end(0, {"loss": 0.5})
+        keras.callbacks.RemoteMonitor(root).on_epoch_end(1, {"loss": 0.25})
+        server.shutdown()
+        thread.join()
+    assert bodies[0] == b'{"epoch": 0, "loss": 0.5}'
+    assert bodies[1].startswith(b"data=%7B%22epoch%22")
+    with pytest.warns(UserWarning, match="does not answer"):
+        keras.callbacks.RemoteMonitor(root).on_epoch_end(2, {"loss": 0.1})
+
+
+def test_tensorboard_takes_what_keras_takes(tmp_path: Any) -> None:
+    from onegraph.board.reader import read_events
+
+    model = make_model()
+    board = keras.callbacks.TensorBoard(tmp_path, 1, write_images=True, write_steps_per_second=True, profile_batch=0)
+    model.fit(np.ones((4, 3)), np.ones((4, 1)), verbose=0, callbacks=[board])
+    text = b"".join(p.read_bytes() for p in (tmp_path / "train").iterdir())
+    assert len(list(read_events(next((tmp_path / "train").iterdir())))) > 5
+    for tag in (b"epoch_loss", b"epoch_steps_per_second", b"kernel/image", b"model"):
+        assert tag in text

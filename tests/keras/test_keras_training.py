@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 import numpy as np
@@ -314,8 +315,8 @@ def test_a_model_that_looks_at_values() -> None:
 def test_a_custom_training_step_is_traced_too() -> None:
     class Halved(Sequential):
         def train_step(self, data):  # type: ignore[no-untyped-def]
-            x, y, w = data
-            return super().train_step((x * 0.0, y, w))
+            x, y = data
+            return super().train_step((x * 0.0, y))
 
     model = Halved([Dense(1, input_shape=(2,), use_bias=False)])
     model.compile("sgd", "mse")
@@ -425,11 +426,11 @@ def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
     model.fit(x, y, epochs=2, batch_size=10, verbose=1, validation_split=0.5)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "Epoch 1/2" and lines[2] == "Epoch 2/2" and len(lines) == 4
-    assert lines[1].startswith("1/1 [==============================] - 0s - loss: ") and " - val_loss: " in lines[1]
+    assert re.match(r"1/1 \S{20} \d+s \d+[mu]?s/step - loss: .* - val_loss: ", lines[1])
     model.fit(x, y, epochs=1, verbose=2)
     assert "[" not in capsys.readouterr().out
     model.evaluate(x, y)
-    assert capsys.readouterr().out.startswith("1/1 [=")
+    assert re.match(r"1/1 \S{20} ", capsys.readouterr().out)
     model.fit(x, y, verbose=0)
     assert capsys.readouterr().out == ""
 

@@ -9,7 +9,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from onegraph.errors import ArgumentError, ArgumentTypeError
+from onegraph.errors import ArgumentError, ArgumentTypeError, StateError
+from onegraph.keras import config
 
 Logs = dict[str, float] | None
 
@@ -129,7 +130,8 @@ class CallbackList:
         for callback in given:
             if not isinstance(callback, Callback):
                 raise ArgumentTypeError(f"callbacks must be objects of keras.callbacks.Callback, got {callback!r:.60}")
-        verbose = 1 if verbose == "auto" else int(verbose)
+        auto = verbose == "auto"
+        verbose = (1 if config.is_interactive_logging_enabled() else 2) if auto else int(verbose)
         if history and not any(isinstance(c, History) for c in given):
             given.append(History())
         if verbose and not any(isinstance(c, ProgbarLogger) for c in given):
@@ -137,6 +139,7 @@ class CallbackList:
         self.callbacks: list[Callback] = given
         for callback in given:
             callback.set_params({"epochs": epochs, "steps": steps, "verbose": verbose})
+            callback.__dict__["chosen"] = not auto
             callback.set_model(model)
             if history and isinstance(callback, History):
                 model.__dict__["history"] = callback
@@ -182,10 +185,15 @@ class LambdaCallback(Callback):
 
 
 class TerminateOnNaN(Callback):
-    """Stop training when the loss is NaN or infinite, and say where."""
+    """Stop training when the loss is NaN or infinite, and say where.
 
-    def __init__(self) -> None:
+    Args:
+        raise_error: raise a StateError instead of stopping.
+    """
+
+    def __init__(self, raise_error: bool = False) -> None:
         super().__init__()
+        self.raise_error = raise_error
         self._epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
@@ -196,5 +204,8 @@ class TerminateOnNaN(Callback):
         """Look at the loss."""
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(loss):
-            print(f"Epoch {self._epoch + 1}, batch {batch + 1}: the loss is {loss}, training stops")
+            message = f"Epoch {self._epoch + 1}, batch {batch + 1}: the loss is {loss}"
+            if self.raise_error:
+                raise StateError(message, hint="lower the learning rate, or look for NaN in the data")
+            print(f"{message}, training stops")
             self.model.stop_training = True

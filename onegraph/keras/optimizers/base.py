@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from onegraph.errors import ArgumentError, ArgumentTypeError, UninitializedError
-from onegraph.frontend import EXPORTS
 from onegraph.frontend.state import mode, no_grad, tracing
 from onegraph.frontend.tensor import Tensor, realize_tensors, wrap
 from onegraph.frontend.trace import changing_number
@@ -21,6 +20,7 @@ from onegraph.keras.backend import snake_case
 from onegraph.keras.optimizers import schedules
 from onegraph.keras.optimizers.schedules import LearningRateSchedule
 from onegraph.keras.registry import Registry, serialize
+from onegraph.nn.state import full
 from onegraph.nn.utils import clip_grad_norm_, clip_grad_value_
 
 optimizers = Registry("optimizer")
@@ -111,7 +111,7 @@ class Optimizer:
         self._averages: list[Tensor] = []
         self._gathered: list[Tensor] = []
         self._spared: list[Any] = []
-        self._applied = 0  # how often `apply` ran since the trainer last asked, see `count_steps`
+        self._applied = 0  # how often `apply` was traced since the trainer last asked
         self._weights: list[Tensor] = []
 
     clipnorm: float | None
@@ -135,10 +135,9 @@ class Optimizer:
         with no_grad(), tracing(None):
             self._inner = self._make_inner(self._weights)
             if self.use_ema:
-                self._averages = [EXPORTS["zeros_like"](w.detach()) for w in self._weights]
+                self._averages = [full(tuple(w.shape), 0.0, w.dtype) for w in self._weights]
             if self.gradient_accumulation_steps:
-                self._gathered = [EXPORTS["zeros_like"](w.detach()) for w in self._weights]
-            realize_tensors([*self._averages, *self._gathered])
+                self._gathered = [full(tuple(w.shape), 0.0, w.dtype) for w in self._weights]
 
     def _make_inner(self, weights: list[Tensor]) -> Any:
         return self.kind(weights, lr=self.learning_rate, **self._settings())
@@ -217,7 +216,7 @@ class Optimizer:
             self.before_step()
         with no_grad():
             self._apply()
-        self._applied += 1
+        self._applied += mode.trace is not None
         if grads is not None:
             for weight in self._weights:
                 weight.grad = None
@@ -250,7 +249,7 @@ class Optimizer:
         weights = [w for w in self._weights if w.grad is not None]
         if self.loss_scale_factor:
             for w in weights:
-                w.grad = w.grad / self.loss_scale_factor  # type: ignore[operator]
+                w.grad = w.grad.mul(1.0 / self.loss_scale_factor)  # type: ignore[union-attr]
         if self.gradient_accumulation_steps and not self._gather(weights):
             return
         self._clip(weights)
@@ -276,7 +275,7 @@ class Optimizer:
             own = self._gathered[places[id(w)]]
             total = own + w.grad.detach()  # type: ignore[union-attr]
             if updates:
-                w.grad = total / float(self.gradient_accumulation_steps or 1)
+                w.grad = total * (1.0 / (self.gradient_accumulation_steps or 1))
             own._assign((total * 0 if updates else total).node)
         return updates
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from onegraph.errors import ArgumentError
 from onegraph.frontend import EXPORTS
-from onegraph.frontend.state import no_grad, tracing
-from onegraph.frontend.tensor import Tensor, realize_tensors
+from onegraph.frontend.tensor import Tensor
+from onegraph.ir.dtype import float32
 from onegraph.keras.optimizers.base import Optimizer, optimizers
+from onegraph.nn.state import full
 
 _where = EXPORTS["where"]
 
@@ -43,16 +44,14 @@ class LossScaleOptimizer(Optimizer):
         super().__init__(0.0, name=name)
         self.inner_optimizer = inner_optimizer
         self.initial_scale, self.dynamic_growth_steps = initial_scale, dynamic_growth_steps
-        self.dynamic_scale = EXPORTS["tensor"](float(initial_scale))
-        self.step_counter = EXPORTS["tensor"](0.0)
+        self.dynamic_scale = full((), float(initial_scale), float32)
+        self.step_counter = full((), 0.0, float32)
 
     def build(self, trainable_variables: Sequence[Tensor]) -> None:
         """Give the optimizer its weights."""
         self._weights = list(trainable_variables)
         self.inner_optimizer.build(trainable_variables)
         self._inner = self.inner_optimizer._inner
-        with no_grad(), tracing(None):
-            realize_tensors([self.dynamic_scale, self.step_counter])
 
     @property
     def learning_rate(self) -> float:
