@@ -24,6 +24,8 @@ COMMANDS = {
     "evaluate": ("onegraph.cli.evaluate", "Measure a saved model on test images."),
     "predict": ("onegraph.cli.predict", "Classify image files."),
     "explain": ("onegraph.cli.explain", "Show how a network is compiled, stage by stage."),
+    "zoo": ("onegraph.cli.zoo", "Compare the networks that there are, or describe one."),
+    "summary": ("onegraph.cli.summary", "Show the layers of a network."),
     "info": ("onegraph.cli.info", "Describe this machine and installation."),
 }
 INTERRUPTED = 130
