@@ -6,6 +6,7 @@ from typing import Any
 
 from onegraph.errors import ShapeError
 from onegraph.nn import functional
+from onegraph.nn.init import constant_
 from onegraph.nn.module import Module
 from onegraph.nn.parameter import Parameter
 from onegraph.nn.state import full
@@ -48,12 +49,6 @@ class ReLU(_Inplace):
     """
 
     _function = "relu"
-
-
-class ReLU6(_Inplace):
-    """min(max(x, 0), 6)."""
-
-    _function = "relu6"
 
 
 class SiLU(_Inplace):
@@ -173,6 +168,17 @@ class Hardtanh(Wrapped):
         super().__init__(min_val=min_val, max_val=max_val, inplace=inplace)
 
 
+class ReLU6(Hardtanh):
+    """min(max(x, 0), 6)."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__(0.0, 6.0, inplace)
+
+    def extra_repr(self) -> str:
+        """Whether it works in place."""
+        return "inplace=True" if self.inplace else ""
+
+
 class Threshold(Wrapped):
     """x where x > threshold, else value."""
 
@@ -263,6 +269,10 @@ class PReLU(Module):
         self.num_parameters = num_parameters
         self.init = init
         self.weight = Parameter(full((num_parameters,), init, floating_dtype("PReLU", dtype)))
+
+    def reset_parameters(self) -> None:
+        """The first value again."""
+        constant_(self.weight, self.init)
 
     def forward(self, input: Any) -> Any:
         """The activation."""

@@ -121,6 +121,10 @@ class Sequential(_Numbered):
             input = module(input)
         return input
 
+    def extend(self, sequential: Iterable[Module]) -> Any:
+        """Add modules at the end."""
+        return super().extend(sequential)
+
     def _slice(self, index: slice) -> Sequential:
         return Sequential(dict(list(self._modules.items())[index]))
 
@@ -314,3 +318,37 @@ class ParameterDict(_Parameters):
         """Add parameters from a dict, or from pairs of name and parameter."""
         for name, value in parameters.items() if hasattr(parameters, "items") else parameters:
             self[name] = value
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The parameter with a name, or a default."""
+        return self._parameters.get(key, default)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """The parameter with a name, which is added if it is not there."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def pop(self, key: str) -> Any:
+        """Take a parameter out."""
+        value = self[key]
+        del self[key]
+        return value
+
+    def popitem(self) -> tuple[str, Any]:
+        """Take the last parameter out; gives its name too."""
+        key = next(reversed(list(self)))
+        return key, self.pop(key)
+
+    def clear(self) -> None:
+        """Take all parameters out."""
+        for key in list(self):
+            del self[key]
+
+    def copy(self) -> ParameterDict:
+        """Another dict with the same parameters."""
+        return ParameterDict(dict(self.items()))
+
+    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
+        """A dict with the same value under several names."""
+        return ParameterDict(dict.fromkeys(keys, default))

@@ -223,6 +223,10 @@ class CosineSimilarity(Wrapped):
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
         super().__init__(dim=dim, eps=eps)
 
+    def forward(self, x1: Any, x2: Any) -> Any:  # type: ignore[override]
+        """The function of two tensors."""
+        return self._call(x1, x2)
+
     def extra_repr(self) -> str:
         """Nothing, as in PyTorch."""
         return ""
@@ -235,6 +239,10 @@ class PairwiseDistance(Wrapped):
 
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
         super().__init__(p=p, eps=eps, keepdim=keepdim)
+
+    def forward(self, x1: Any, x2: Any) -> Any:  # type: ignore[override]
+        """The function of two tensors."""
+        return self._call(x1, x2)
 
     def extra_repr(self) -> str:
         """Nothing, as in PyTorch."""

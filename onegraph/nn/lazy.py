@@ -21,9 +21,11 @@ from onegraph.nn.convolution import (
 from onegraph.nn.layers import Linear
 from onegraph.nn.module import Module
 from onegraph.nn.normalization import (
+    BatchNorm,
     BatchNorm1d,
     BatchNorm2d,
     BatchNorm3d,
+    InstanceNorm,
     InstanceNorm1d,
     InstanceNorm2d,
     InstanceNorm3d,
@@ -266,37 +268,43 @@ class _LazyWithStatistics(_LazyNorm):
         self._forget_sizes(affine, track_running_stats, bias, {"device": device, "dtype": dtype})
 
 
-class LazyBatchNorm1d(_LazyWithStatistics, BatchNorm1d):  # type: ignore[misc]
+class LazyBatchNorm1d(_LazyWithStatistics, BatchNorm):  # type: ignore[misc]
     """`BatchNorm1d` whose `num_features` follows from the first input; the other arguments are its."""
 
+    _ranks = BatchNorm1d._ranks
     cls_to_become = BatchNorm1d
 
 
-class LazyBatchNorm2d(_LazyWithStatistics, BatchNorm2d):  # type: ignore[misc]
+class LazyBatchNorm2d(_LazyWithStatistics, BatchNorm):  # type: ignore[misc]
     """`BatchNorm2d` whose `num_features` follows from the first input; the other arguments are its."""
 
+    _ranks = BatchNorm2d._ranks
     cls_to_become = BatchNorm2d
 
 
-class LazyBatchNorm3d(_LazyWithStatistics, BatchNorm3d):  # type: ignore[misc]
+class LazyBatchNorm3d(_LazyWithStatistics, BatchNorm):  # type: ignore[misc]
     """`BatchNorm3d` whose `num_features` follows from the first input; the other arguments are its."""
 
+    _ranks = BatchNorm3d._ranks
     cls_to_become = BatchNorm3d
 
 
-class LazyInstanceNorm1d(_LazyWithStatistics, InstanceNorm1d):  # type: ignore[misc]
+class LazyInstanceNorm1d(_LazyWithStatistics, InstanceNorm):  # type: ignore[misc]
     """`InstanceNorm1d` whose `num_features` follows from the first input; the other arguments are its."""
 
+    _ranks = InstanceNorm1d._ranks
     cls_to_become = InstanceNorm1d
 
 
-class LazyInstanceNorm2d(_LazyWithStatistics, InstanceNorm2d):  # type: ignore[misc]
+class LazyInstanceNorm2d(_LazyWithStatistics, InstanceNorm):  # type: ignore[misc]
     """`InstanceNorm2d` whose `num_features` follows from the first input; the other arguments are its."""
 
+    _ranks = InstanceNorm2d._ranks
     cls_to_become = InstanceNorm2d
 
 
-class LazyInstanceNorm3d(_LazyWithStatistics, InstanceNorm3d):  # type: ignore[misc]
+class LazyInstanceNorm3d(_LazyWithStatistics, InstanceNorm):  # type: ignore[misc]
     """`InstanceNorm3d` whose `num_features` follows from the first input; the other arguments are its."""
 
+    _ranks = InstanceNorm3d._ranks
     cls_to_become = InstanceNorm3d

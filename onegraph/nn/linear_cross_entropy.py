@@ -14,7 +14,7 @@ from onegraph.nn.loss import WeightedLoss
 from onegraph.ops.shapes import show
 
 
-@dataclass(kw_only=True)
+@dataclass
 class LinearCrossEntropyOptions:
     """How PyTorch computes the loss in pieces; accepted, for the compiler plans the memory itself."""
 
@@ -71,7 +71,7 @@ class LinearCrossEntropyLoss(WeightedLoss):
         self.ignore_index, self.label_smoothing, self.options = ignore_index, label_smoothing, options
         self.linear = Linear(in_features, math.prod(self.out_features, start=num_classes), bias, device, dtype)
 
-    def forward(self, input: Any, target: Any = None) -> Any:
+    def forward(self, input: Any, target: Any) -> Any:
         """(batch, in_features) and targets (batch, *out_features) to the loss."""
         sizes, bias = (self.num_classes, *self.out_features), self.linear.bias
         return functional.linear_cross_entropy(

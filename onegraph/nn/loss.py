@@ -25,6 +25,10 @@ class Loss(Wrapped):
         reduction = reduction_of(type(self).__name__, reduction, size_average, reduce)
         super().__init__(**arguments, reduction=reduction)
 
+    def forward(self, input: Any, target: Any) -> Any:
+        """The loss of an input, given what it should be."""
+        return self._call(input, target)
+
     def extra_repr(self) -> str:
         """Nothing, as in PyTorch."""
         return ""
@@ -210,6 +214,10 @@ class CTCLoss(Loss):
     def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
         super().__init__(None, None, reduction, blank=blank, zero_infinity=zero_infinity)
 
+    def forward(self, log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any) -> Any:  # type: ignore[override]
+        """The loss; arguments as for `nn.functional.ctc_loss`."""
+        return self._call(log_probs, targets, input_lengths, target_lengths)
+
 
 class MultiLabelSoftMarginLoss(WeightedLoss):
     """Binary cross entropy with logits, averaged over classes."""
@@ -255,6 +263,10 @@ class PoissonNLLLoss(Loss):
     ) -> None:
         super().__init__(size_average, reduce, reduction, log_input=log_input, full=full, eps=eps)
 
+    def forward(self, log_input: Any, target: Any) -> Any:  # type: ignore[override]
+        """The loss of rates (or of their logarithms), given counts."""
+        return self._call(log_input, target)
+
 
 class GaussianNLLLoss(Loss):
     """The negative log-likelihood with a normal distribution: called with (input, target, var)."""
@@ -263,6 +275,10 @@ class GaussianNLLLoss(Loss):
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction, full=full, eps=eps)
+
+    def forward(self, input: Any, target: Any, var: Any) -> Any:  # type: ignore[override]
+        """The loss of means and variances, given what was seen."""
+        return self._call(input, target, var)
 
 
 class _Margin(Loss):
@@ -277,11 +293,19 @@ class MarginRankingLoss(_Margin):
 
     _function = "margin_ranking_loss"
 
+    def forward(self, input1: Any, input2: Any, target: Any) -> Any:  # type: ignore[override]
+        """The loss of pairs of which the first should rank higher (1) or lower (-1)."""
+        return self._call(input1, input2, target)
+
 
 class CosineEmbeddingLoss(_Margin):
     """1 - cos for targets 1, max(0, cos - margin) for targets -1."""
 
     _function = "cosine_embedding_loss"
+
+    def forward(self, input1: Any, input2: Any, target: Any) -> Any:  # type: ignore[override]
+        """The loss of pairs that belong together (1) or not (-1)."""
+        return self._call(input1, input2, target)
 
 
 class HingeEmbeddingLoss(_Margin):
@@ -312,6 +336,10 @@ class TripletMarginLoss(Loss):
     ) -> None:
         super().__init__(size_average, reduce, reduction, margin=margin, p=p, eps=eps, swap=swap)
 
+    def forward(self, anchor: Any, positive: Any, negative: Any) -> Any:  # type: ignore[override]
+        """The loss of an anchor, something like it and something else."""
+        return self._call(anchor, positive, negative)
+
 
 class TripletMarginWithDistanceLoss(Loss):
     """As TripletMarginLoss, with a distance of your own."""
@@ -327,7 +355,7 @@ class TripletMarginWithDistanceLoss(Loss):
         super().__init__(reduction=reduction, margin=margin, swap=swap)
         self.distance_function = functional.pairwise_distance if distance_function is None else distance_function
 
-    def forward(self, anchor: Any, positive: Any, negative: Any) -> Any:
+    def forward(self, anchor: Any, positive: Any, negative: Any) -> Any:  # type: ignore[override]
         """The loss of a batch of triples."""
         return functional.triplet_margin_with_distance_loss(
             anchor,

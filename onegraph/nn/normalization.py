@@ -330,9 +330,9 @@ class RMSNorm(Module):
         if self.weight is not None:
             init.ones_(self.weight)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, x: Any) -> Any:
         """The input normalized."""
-        return functional.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+        return functional.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         """The settings."""
@@ -401,9 +401,10 @@ class LocalResponseNorm(Wrapped):
 
 
 class CrossMapLRN2d(Module):
-    """x over a power of the sum of squares of neighboring channels, as Torch 7 and Caffe have it.
+    """x over a power of the sum of squares of neighboring channels, as PyTorch took it over from Torch 7.
 
-    With an even size the window has one channel less, so that it is centered.
+    With an even size the window has one channel less, so that it is centered. As in PyTorch the first channel stays in the
+    sums of all channels whose window begins behind it; `LocalResponseNorm` has no such peculiarity.
 
     Args:
         size: how many channels the window has, and what the sum is divided by.
@@ -418,8 +419,14 @@ class CrossMapLRN2d(Module):
         """(batch, channels, height, width), normalized."""
         if input.ndim != 4:
             raise ShapeError(f"CrossMapLRN2d: needs (batch, channels, height, width), got {show(input.shape)}")
-        width = 2 * ((self.size - 1) // 2) + 1
-        return functional.local_response_norm(input, width, self.alpha * width / self.size, self.beta, self.k)
+        channels, reach = input.shape[1], (self.size - 1) // 2
+        squares = input * input
+        wide = functional.pad(squares, (0, 0, 0, 0, reach, reach))
+        total = sum((wide[:, i : i + channels] for i in range(1, 2 * reach + 1)), wide[:, :channels])
+        if channels > reach + 1:
+            behind = channels - reach - 1
+            total = total + functional.pad(squares[:, :1].expand(-1, behind, -1, -1), (0, 0, 0, 0, reach + 1, 0))
+        return input * (total * (self.alpha / self.size) + self.k) ** -self.beta
 
     def extra_repr(self) -> str:
         """The settings."""

@@ -32,6 +32,8 @@ class _Pad(Module):
 
 
 class ConstantPad(_Pad):
+    """Base."""
+
     def __init__(self, padding: Any, value: float) -> None:
         super().__init__(padding)
         self.value = value
@@ -61,11 +63,18 @@ class ConstantPad3d(ConstantPad):
     _dimensions = 3
 
 
-class ZeroPad1d(_Pad):
+class ZeroPad1d(ConstantPad1d):
     """The last dimension padded with zeros."""
 
+    def __init__(self, padding: Any) -> None:
+        super().__init__(padding, 0.0)
 
-class ZeroPad2d(_Pad):
+    def extra_repr(self) -> str:
+        """The padding."""
+        return str(self.padding)
+
+
+class ZeroPad2d(ConstantPad2d):
     """The last two dimensions padded with zeros.
 
     >>> import onegraph as og
@@ -73,13 +82,23 @@ class ZeroPad2d(_Pad):
     onegraph.Size([1, 4, 4])
     """
 
-    _dimensions = 2
+    def __init__(self, padding: Any) -> None:
+        super().__init__(padding, 0.0)
+
+    def extra_repr(self) -> str:
+        """The padding."""
+        return str(self.padding)
 
 
-class ZeroPad3d(_Pad):
+class ZeroPad3d(ConstantPad3d):
     """The last three dimensions padded with zeros."""
 
-    _dimensions = 3
+    def __init__(self, padding: Any) -> None:
+        super().__init__(padding, 0.0)
+
+    def extra_repr(self) -> str:
+        """The padding."""
+        return str(self.padding)
 
 
 class ReflectionPad(_Pad):

@@ -17,7 +17,7 @@ class Parameter(Tensor):
     """A tensor that a `Module` lists among its parameters when it is set as an attribute.
 
     Args:
-        data: its first value: a tensor, or anything that `onegraph.tensor` takes.
+        data: its first value: a tensor, or anything that `onegraph.tensor` takes; nothing (0 elements) when None.
         requires_grad: collect gradients for it.
 
     >>> import onegraph as og
@@ -26,7 +26,8 @@ class Parameter(Tensor):
     tensor([0., 0.], requires_grad=True)
     """
 
-    def __init__(self, data: Any = (), requires_grad: bool = True) -> None:
+    def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
+        data = () if data is None else data
         super().__init__(data if isinstance(data, Tensor) else tensor(data))
         if isinstance(data, Tensor) and data.node.value is not None:
             self._node = data.node  # a known value needs no copy
@@ -47,7 +48,8 @@ class Buffer(Tensor):
 
     persistent = True
 
-    def __init__(self, data: Any = (), *, persistent: bool = True) -> None:
+    def __init__(self, data: Any = None, *, persistent: bool = True) -> None:
+        data = () if data is None else data
         super().__init__(data if isinstance(data, Tensor) else tensor(data))
         if isinstance(data, Tensor) and data.node.value is not None:
             self._node = data.node
@@ -65,6 +67,10 @@ class UninitializedTensorMixin:
         kind = self._node.dtype if dtype is None else floating_dtype("materialize", dtype)  # type: ignore[attr-defined]
         self.__class__ = self.cls_to_become  # type: ignore[assignment]
         self.data = wrap_buffer(Memory(np.zeros(tuple(shape), kind.numpy), kind))
+
+    def share_memory_(self) -> None:
+        """Refused."""
+        raise UninitializedError(f"this {type(self).__name__} has no memory yet to share")
 
     @property
     def shape(self) -> Size:

@@ -28,10 +28,14 @@ class Wrapped(Module):
                 setattr(self, name, value)
         self._arguments = tuple(arguments)
 
-    def forward(self, *inputs: Any) -> Any:
-        """The function of the inputs."""
+    def _call(self, *inputs: Any) -> Any:
+        """The function of the inputs, with the arguments that the module was made with."""
         function = getattr(functional, self._function)
         return function(*inputs, **{name: getattr(self, name) for name in self._arguments})
+
+    def forward(self, input: Any, *others: Any) -> Any:
+        """The function of the input."""
+        return self._call(input, *others)
 
     def extra_repr(self) -> str:
         """The arguments."""

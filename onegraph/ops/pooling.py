@@ -269,6 +269,7 @@ def max_pool1d_with_indices(
     padding: Any = 0,
     dilation: Any = 1,
     ceil_mode: bool = False,
+    return_indices: bool = False,
 ) -> Pooled:
     """`max_pool1d` and the indices of the maxima."""
     return max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
@@ -282,6 +283,7 @@ def max_pool2d_with_indices(
     padding: Any = 0,
     dilation: Any = 1,
     ceil_mode: bool = False,
+    return_indices: bool = False,
 ) -> Pooled:
     """`max_pool2d` and the indices of the maxima."""
     return max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
@@ -295,6 +297,7 @@ def max_pool3d_with_indices(
     padding: Any = 0,
     dilation: Any = 1,
     ceil_mode: bool = False,
+    return_indices: bool = False,
 ) -> Pooled:
     """`max_pool3d` and the indices of the maxima."""
     return max_pool3d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
