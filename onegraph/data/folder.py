@@ -14,7 +14,7 @@ from typing import Any
 from onegraph.config import settings
 from onegraph.data.dataset import Dataset
 from onegraph.data.images import EXTENSIONS, check_image, load_image
-from onegraph.errors import ArgumentError, DataError
+from onegraph.errors import ArgumentError, DataError, OneGraphError
 
 
 class DatasetFolder(Dataset):
@@ -134,8 +134,20 @@ class DatasetFolder(Dataset):
         path, target = self.samples[index]
         sample = self.load(path)
         if self.transform is not None:
-            sample = self.transform(sample)
+            sample = self._transformed(sample, path)
         return sample, target if self.target_transform is None else self.target_transform(target)
+
+    def _transformed(self, sample: Any, path: str) -> Any:
+        try:
+            return self.transform(sample)  # type: ignore[misc]
+        except (OSError, SyntaxError) as error:
+            if isinstance(error, OneGraphError):
+                raise
+            # Pillow's words for a file that was opened and turns out to be damaged when its pixels are needed.
+            raise DataError(f"{path}: the image is truncated or corrupt: {error}") from error
+        except Exception as error:
+            error.add_note(f"while transforming {path}")
+            raise
 
 
 class ImageFolder(DatasetFolder):

@@ -113,6 +113,31 @@ def load_pillow(
             raise DataError(f"{path}: the image is truncated or corrupt: {error}") from error
 
 
+def open_lazily(path: str | os.PathLike[str], max_pixels: int = MOST_PIXELS) -> Any:
+    """A Pillow image in RGB that is decoded when its pixels are needed, if the file is a JPEG of that mode.
+
+    A transform that shrinks it, such as `RandomResizedCrop`, then decodes it at a half, a quarter or an eighth of
+    its size where that is still large enough. Other files are decoded at once.
+
+    Raises:
+        DataError, UnsupportedError: as `load_image`; damage in the pixels shows later.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read()  # not left open: nobody may ever ask for the pixels
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    image = open_image(path, max_pixels, content)
+    if image.format == "JPEG" and image.mode == "RGB":
+        return image
+    return load_pillow(path, max_pixels=max_pixels, content=content)
+
+
+def is_undecoded_jpeg(image: Any) -> bool:
+    """Whether a Pillow image is a JPEG file that nobody has looked at yet."""
+    return getattr(image, "format", None) == "JPEG" and bool(getattr(image, "tile", None)) and hasattr(image, "draft")
+
+
 def check_image(path: str | os.PathLike[str], max_pixels: int = MOST_PIXELS, content: bytes | None = None) -> None:
     """Decode an image to see that it can be, JPEG at an eighth of its size: all bytes are read, few pixels made.
 

@@ -238,8 +238,34 @@ def test_names_and_arguments_are_those_of_pytorch() -> None:
     import onegraph.utils.data as ours
 
     theirs = pytest.importorskip("torch.utils.data")
+    pipes = ("Pipe", "pipe", "DataChunk", "determin", "validation")
+    assert [
+        n for n in theirs.__all__ if not hasattr(ours, n) and not any(part in n for part in pipes) and n[0] != "_"
+    ] == []
     for name in ours.__all__:
         original = inspect.signature(getattr(theirs, name)).parameters
         parameters = inspect.signature(getattr(ours, name)).parameters
+        if name in ("default_collate", "default_convert"):
+            continue
         missing = [argument for argument in original if argument not in parameters]
-        assert missing == [] or name in ("default_collate", "default_convert"), f"{name} lacks {missing}"
+        assert missing == [], f"{name} lacks {missing}"
+        order = [argument for argument in parameters if argument in original]
+        assert order == list(original), f"{name}: arguments in another order"
+        defaults = {argument: p.default for argument, p in original.items() if p.default is not p.empty}
+        defaults.pop("generator", None)  # PyTorch writes out its default generator, here it is None
+        if name == "DataLoader":
+            defaults["shuffle"] = False  # which is what PyTorch's None stands for
+        assert {argument: parameters[argument].default for argument in defaults} == defaults, name
+
+
+def test_submodules_where_pytorch_has_them() -> None:
+    from onegraph.utils.data import DataLoader, DistributedSampler, default_collate
+    from onegraph.utils.data._utils.collate import default_collate as collate
+    from onegraph.utils.data.dataloader import DataLoader as Loader
+    from onegraph.utils.data.dataset import Dataset as Base
+    from onegraph.utils.data.distributed import DistributedSampler as Distributed
+    from onegraph.utils.data.sampler import Sampler as Order
+
+    assert (Loader, Distributed, collate) == (DataLoader, DistributedSampler, default_collate)
+    assert issubclass(TensorDataset, Base)
+    assert issubclass(RandomSampler, Order)

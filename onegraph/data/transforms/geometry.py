@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from onegraph.data.images import pillow
+from onegraph.data.images import is_undecoded_jpeg, pillow
 from onegraph.data.transforms.kinds import (
     InterpolationMode,
     apply,
@@ -254,7 +254,23 @@ def resized_crop(
     >>> resized_crop(np.ones((1, 8, 8)), 2, 2, 4, 4, 2).shape
     (1, 2, 2)
     """
+    if is_pillow(img) and is_undecoded_jpeg(img):
+        return _decoded_smaller(img, (left, top, left + width, top + height), size, interpolation)
     return resize(crop(img, top, left, height, width), size, interpolation, antialias=antialias)
+
+
+def _decoded_smaller(image: Any, box: tuple[int, int, int, int], size: Any, interpolation: Any) -> Any:
+    """A part of a JPEG in another size: the file is decoded at the smallest scale that still has more pixels."""
+    left, top, right, bottom = box
+    new_height, new_width = resized_size((bottom - top, right - left), size)
+    shrink = min((right - left) / new_width, (bottom - top) / new_height)
+    old_width, old_height = image.size
+    if shrink >= 2:
+        scale = min(8, 1 << (int(shrink).bit_length() - 1))
+        image.draft(image.mode, (old_width // scale, old_height // scale))
+    across, down = image.size[0] / old_width, image.size[1] / old_height
+    part = image.crop((round(left * across), round(top * down), round(right * across), round(bottom * down)))
+    return resize(part, [new_height, new_width], interpolation)
 
 
 def five_crop(img: Any, size: Any) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from typing import Any as _Any
 
 from onegraph.vision.datasets.cifar import CIFAR10, CIFAR100
 from onegraph.vision.datasets.fakedata import FakeData
-from onegraph.vision.datasets.folder import DatasetFolder, ImageFolder, default_loader, pil_loader
+from onegraph.vision.datasets.folder import DatasetFolder, ImageFolder, default_loader, fast_loader, pil_loader
 from onegraph.vision.datasets.mnist import EMNIST, KMNIST, MNIST, FashionMNIST
 from onegraph.vision.datasets.vision import StandardTransform, VisionDataset
 

@@ -1,4 +1,8 @@
-"""`torch.utils.data` under its own names; the implementation is `onegraph.data`."""
+"""`torch.utils.data` under its own names; the implementation is `onegraph.data`.
+
+Not here: DataPipes (`IterDataPipe`, `MapDataPipe` and what belongs to them), which PyTorch no longer develops.
+Read next: `onegraph/data/README.md`.
+"""
 
 from onegraph.data import (
     BatchSampler,
@@ -21,6 +25,7 @@ from onegraph.data import (
     get_worker_info,
     random_split,
 )
+from onegraph.utils.data import _utils, dataloader, dataset, distributed, sampler
 
 __all__ = [
     "BatchSampler",
