@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from onegraph import cat, nn, no_grad
+import numpy as np
+
+from onegraph import nn, no_grad, tensor
 from onegraph.errors import ArgumentError
+from onegraph.frontend.convert import evaluate
 from onegraph.frontend.tensor import Tensor
 from onegraph.zoo.registry import network
 from onegraph.zoo.sampling import Generator, draw
@@ -85,13 +88,14 @@ class LSTMLanguageModel(nn.Module):
         was_training = self.training
         self.eval()
         with no_grad():
-            written, state, seen = [tokens], None, tokens
+            written, state, seen = [tokens.numpy()], None, tokens
             for _ in range(count):
                 logits, state = self(seen, state)
                 seen = draw(logits[:, -1], temperature, top_k, generator)
-                written.append(seen)
+                evaluate(seen, *state)  # every token is computed by the same plan
+                written.append(seen.numpy())
         self.train(was_training)
-        return cat(written, 1)
+        return tensor(np.concatenate(written, 1))
 
 
 @network(

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from onegraph import Generator, cat, multinomial, no_grad, tensor, where
+import numpy as np
+
+from onegraph import Generator, multinomial, no_grad, tensor, where
 from onegraph.errors import ArgumentError, ShapeError
 from onegraph.frontend.tensor import Tensor
 from onegraph.nn import Module
-from onegraph.nn.functional import pad, softmax
+from onegraph.nn.functional import softmax
 
 __all__ = ["Generator", "draw", "next_tokens"]
 
@@ -79,13 +81,15 @@ def next_tokens(
         raise ShapeError(f"generate: needs tokens of shape (N, T) with T at least 1, got {tuple(tokens.shape)}")
     was_training = model.training
     model.eval()
+    # Numbers are kept by NumPy: every token is computed at once, by a plan that depends on the filled-up size alone.
+    written = tokens.numpy()
     with no_grad():
         for _ in range(count):
-            seen = tokens[:, -context:]
-            length = seen.shape[1]
+            length = min(context, written.shape[1])
             size = min(context, 1 << (length - 1).bit_length())
-            logits = model(pad(seen, (0, size - length)))
-            last = logits.index_select(1, tensor([length - 1]))[:, 0]
-            tokens = cat([tokens, draw(last, temperature, top_k, generator)], 1)
+            seen = np.zeros((len(written), size), written.dtype)
+            seen[:, :length] = written[:, -length:]
+            last = model(tensor(seen)).index_select(1, tensor([length - 1]))[:, 0]
+            written = np.concatenate([written, draw(last, temperature, top_k, generator).numpy()], 1)
     model.train(was_training)
-    return tokens
+    return tensor(written)
