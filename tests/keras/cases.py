@@ -15,11 +15,13 @@ def numbers(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 
 
 def given(spec: object, seed: int = 0) -> object:
-    """The input that a case describes: a shape, ("int", highest, shape), or a list of these."""
+    """The input that a case describes: a shape, ("int", highest, shape), ("image", shape), or a list of these."""
     if isinstance(spec, list):
         return [given(s, seed + 10 + i) for i, s in enumerate(spec)]
     if isinstance(spec, tuple) and spec and spec[0] == "int":
         return np.floor((numbers(spec[2], seed) + 1) / 2 * 0.999 * spec[1]).astype(np.int32)
+    if isinstance(spec, tuple) and spec and spec[0] == "image":
+        return ((numbers(spec[1], seed) + 1) * 127.5).round()
     return numbers(spec, seed)  # type: ignore[arg-type]
 
 
@@ -28,6 +30,7 @@ def weights_for(shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
     return [numbers(s, 3 + i) * 0.5 if len(s) != 1 else numbers(s, 3 + i) * 0.4 + 0.6 for i, s in enumerate(shapes)]
 
 
+IMAGE = ("image", (2, 6, 7, 3))
 # name: (expression, input, keyword arguments of the call)
 CASES: dict[str, tuple[str, object, str]] = {
     "dense": ("L.Dense(3, 'gelu')", (2, 4, 5), ""),
@@ -116,6 +119,31 @@ CASES: dict[str, tuple[str, object, str]] = {
     "conv_lstm1d": ("L.ConvLSTM1D(2, 3, strides=2, padding='same')", (1, 3, 7, 2), ""),
     "conv_lstm2d": ("L.ConvLSTM2D(2, 2, return_sequences=True)", (1, 3, 4, 5, 2), ""),
     "conv_lstm3d": ("L.ConvLSTM3D(2, 2, padding='same', data_format='channels_first')", (1, 2, 2, 2, 3, 2), ""),
+    "resizing": ("L.Resizing(4, 9)", IMAGE, ""),
+    "resizing_crop": ("L.Resizing(4, 4, crop_to_aspect_ratio=True)", IMAGE, ""),
+    "resizing_pad": ("L.Resizing(5, 4, pad_to_aspect_ratio=True, fill_value=3.0)", IMAGE, ""),
+    "center_crop": ("L.CenterCrop(3, 4)", IMAGE, ""),
+    "center_crop_larger": ("L.CenterCrop(9, 4)", IMAGE, ""),
+    "rotation": ("L.RandomRotation((0.1, 0.1))", IMAGE, "training=True"),
+    "rotation_wrap": ("L.RandomRotation((-0.2, -0.2), 'wrap', 'nearest')", IMAGE, "training=True"),
+    "translation": ("L.RandomTranslation((0.3, 0.3), (-0.2, -0.2), 'constant', fill_value=7.0)", IMAGE, "training=True"),
+    "zoom": ("L.RandomZoom((0.3, 0.3), (-0.4, -0.4))", IMAGE, "training=True"),
+    "zoom_nearest": ("L.RandomZoom((-0.3, -0.3), fill_mode='nearest')", IMAGE, "training=True"),
+    "brightness": ("L.RandomBrightness((0.2, 0.2))", IMAGE, "training=True"),
+    "saturation": ("L.RandomSaturation((0.3, 0.3))", IMAGE, "training=True"),
+    "degeneration": ("L.RandomColorDegeneration((0.4, 0.4))", IMAGE, "training=True"),
+    "sharpness": ("L.RandomSharpness((0.8, 0.8))", IMAGE, "training=True"),
+    "posterization": ("L.RandomPosterization((3, 3))", IMAGE, "training=True"),
+    "invert": ("L.RandomInvert((1, 1))", IMAGE, "training=True"),
+    "grayscale": ("L.RandomGrayscale(1.0)", IMAGE, "training=True"),
+    "auto_contrast": ("L.AutoContrast()", IMAGE, ""),
+    "blur": ("L.RandomGaussianBlur((1, 1), 3, (0.7, 0.7))", IMAGE, "training=True"),
+    "equalization": ("L.Equalization()", ("image", (1, 6, 7, 1)), "training=True"),
+    "normalization": ("L.Normalization(axis=-1, mean=[1.0, 2.0, 3.0], variance=[1.0, 4.0, 9.0])", (2, 4, 3), ""),
+    "mel": ("L.MelSpectrogram(64, 20, sampling_rate=800, num_mel_bins=6, min_freq=10.0)", (2, 200), ""),
+    "mel_power": ("L.MelSpectrogram(64, 20, 50, power_to_db=False, num_mel_bins=5, mag_exp=2.0)", (200,), ""),
+    "stft": ("L.STFTSpectrogram('log', 40, 15, 64)", (2, 200, 2), ""),
+    "stft_angle": ("L.STFTSpectrogram('magnitude', 40, 15, window='hamming', scaling='spectrum', padding='same', expand_dims=True)", (2, 200, 1), ""),
 }  # fmt: skip
 SEVERAL = ("MultiHeadAttention", "GroupQueryAttention")  # called on several arguments, not on a list
 MASK = np.array([[True, True, False, True], [False, True, True, False]])

@@ -40,7 +40,7 @@ def run(expression: str, spec: Any, options: str) -> list[np.ndarray]:
     keywords = eval(f"dict({options})", {"MASK": mask})
     data = [torch.tensor(x) for x in flat(given(spec))]
     for x in data:
-        if x.is_floating_point():
+        if x.is_floating_point() and (not isinstance(spec, tuple) or spec[0] != "image"):
             x.requires_grad_(True)
     several = isinstance(spec, list) and any(name in expression for name in SEVERAL)
     arguments = data if several else [data] if isinstance(spec, list) else data[:1]

@@ -25,7 +25,8 @@ def run(expression: str, spec: Any, options: str) -> list[np.ndarray]:
     """What `record_keras.run` does, here."""
     layer = eval(expression, {"L": L})
     keywords = eval(f"dict({options})", {"MASK": og.tensor(MASK)})
-    data = [og.tensor(x, requires_grad=x.dtype.kind == "f") for x in flatten(given(spec))]
+    image = isinstance(spec, tuple) and spec[0] == "image"
+    data = [og.tensor(x, requires_grad=x.dtype.kind == "f" and not image) for x in flatten(given(spec))]
     several = isinstance(spec, list) and any(name in expression for name in SEVERAL)
     arguments = data if several else [data] if isinstance(spec, list) else data[:1]
     layer(*arguments, **keywords)

@@ -38,6 +38,33 @@ from onegraph.keras.layers.core import (
 from onegraph.keras.layers.einsum_dense import EinsumDense
 from onegraph.keras.layers.embedding import Embedding, ReversibleEmbedding
 from onegraph.keras.layers.hashing import HashedCrossing, Hashing
+from onegraph.keras.layers.image_color import (
+    AutoContrast,
+    Equalization,
+    RandomBrightness,
+    RandomColorDegeneration,
+    RandomColorJitter,
+    RandomContrast,
+    RandomGaussianBlur,
+    RandomGrayscale,
+    RandomHue,
+    RandomInvert,
+    RandomPosterization,
+    RandomSaturation,
+    RandomSharpness,
+    Solarization,
+)
+from onegraph.keras.layers.image_geometry import (
+    RandomElasticTransform,
+    RandomFlip,
+    RandomPerspective,
+    RandomRotation,
+    RandomShear,
+    RandomTranslation,
+    RandomZoom,
+)
+from onegraph.keras.layers.image_mixing import AugMix, CutMix, MixUp, Pipeline, RandAugment, RandomErasing
+from onegraph.keras.layers.image_size import CenterCrop, RandomCrop, Resizing
 from onegraph.keras.layers.lookup import IntegerLookup, StringLookup
 from onegraph.keras.layers.merge import (
     Add,
