@@ -13,6 +13,7 @@ from onegraph.keras import (
     config,
     constraints,
     dtype_policies,
+    initializations,
     initializers,
     layers,
     losses,

@@ -1,15 +1,58 @@
-"""Activations by name, each one of `onegraph.nn.functional`'s."""
+"""Activations by name, each one of `onegraph.nn.functional`'s. On symbolic tensors they are steps of a functional model."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from onegraph.frontend import EXPORTS
 from onegraph.frontend.tensor import Tensor
-from onegraph.keras.registry import Registry
+from onegraph.keras.registry import Registry, custom_object_scope
+from onegraph.keras.registry import serialize as _serialize
 from onegraph.nn import functional as F
 
 activations = Registry("activation")
-_add = activations.add
+_where = EXPORTS["where"]
+
+
+def _add(*names: str) -> Callable[[Any], Any]:
+    """Register an activation; called on a symbolic tensor, it records a layer."""
+
+    def register(function: Any) -> Any:
+        @functools.wraps(function)
+        def activation(x: Any, *args: Any, **kwargs: Any) -> Any:
+            if isinstance(x, Tensor):
+                return function(x, *args, **kwargs)
+            from onegraph.keras.layers.core import Activation, Lambda  # layers are built on activations
+            from onegraph.keras.layers.symbolic import KerasTensor
+
+            if not isinstance(x, KerasTensor):
+                return function(EXPORTS["as_tensor"](x), *args, **kwargs)
+            if not args and not kwargs:
+                return Activation(activation)(x)
+            return Lambda(
+                functools.partial(activation, **kwargs) if not args else lambda t: activation(t, *args, **kwargs)
+            )(x)
+
+        return activations.add(*names)(activation)
+
+    return register
+
+
+def serialize(activation: Any) -> Any:
+    """The name of an activation, or the description of one that is an object.
+
+    >>> serialize(get("relu"))
+    'relu'
+    """
+    return _serialize(activation)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The activation that `serialize` described."""
+    with custom_object_scope(custom_objects):
+        return get(config)
 
 
 def get(identifier: Any) -> Any:
@@ -32,10 +75,8 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     """max(x, 0), with a slope below the threshold and a ceiling where wanted."""
     if not negative_slope and max_value is None and not threshold:
         return F.relu(x)
-    from onegraph import where
-
     above = x if max_value is None else x.clamp(max=max_value)
-    return where(x >= threshold, above, (x - threshold) * negative_slope)
+    return _where(x >= threshold, above, (x - threshold) * negative_slope)
 
 
 @_add()
@@ -150,3 +191,86 @@ def hard_silu(x: Any) -> Any:
 def exponential(x: Any) -> Any:
     """exp(x)."""
     return x.exp()
+
+
+hard_swish = hard_silu
+
+
+@_add()
+def celu(x: Any, alpha: float = 1.0) -> Any:
+    """x above 0, alpha (exp(x / alpha) - 1) below."""
+    return F.celu(x, alpha)
+
+
+@_add()
+def glu(x: Any, axis: int = -1) -> Any:
+    """One half of x along an axis times the sigmoid of the other."""
+    return F.glu(x, axis)
+
+
+@_add()
+def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
+    """x where |x| is above the threshold, else 0."""
+    return F.hardshrink(x, threshold)
+
+
+@_add()
+def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
+    """x moved towards 0 by the threshold."""
+    return F.softshrink(x, threshold)
+
+
+@_add()
+def tanh_shrink(x: Any) -> Any:
+    """x - tanh(x)."""
+    return F.tanhshrink(x)
+
+
+@_add()
+def hard_tanh(x: Any) -> Any:
+    """min(max(x, -1), 1)."""
+    return F.hardtanh(x)
+
+
+@_add()
+def log_sigmoid(x: Any) -> Any:
+    """log(sigmoid(x))."""
+    return F.logsigmoid(x)
+
+
+@_add()
+def threshold(x: Any, threshold: float, default_value: float) -> Any:
+    """x above the threshold, else a value."""
+    return F.threshold(x, threshold, default_value)
+
+
+def _operation(name: str) -> Callable[..., Any]:
+    """What `keras.ops` computes under a name."""
+    from onegraph.keras.ops import nn  # operations are built on layers, and these on activations
+
+    found: Callable[..., Any] = getattr(nn, name)
+    return found
+
+
+@_add()
+def squareplus(x: Any, b: float = 4) -> Any:
+    """(x + sqrt(x² + b)) / 2."""
+    return _operation("squareplus")(x, b)
+
+
+@_add()
+def sparse_plus(x: Any) -> Any:
+    """0 below -1, x above 1, (x + 1)² / 4 between."""
+    return _operation("sparse_plus")(x)
+
+
+@_add()
+def sparse_sigmoid(x: Any) -> Any:
+    """0 below -1, 1 above 1, (x + 1) / 2 between."""
+    return _operation("sparse_sigmoid")(x)
+
+
+@_add()
+def sparsemax(x: Any, axis: int = -1) -> Any:
+    """The nearest point of the probability simplex. Source: Martins and Astudillo, ICML 2016."""
+    return _operation("sparsemax")(x, axis)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from onegraph.keras.backend import epsilon
-from onegraph.keras.registry import Configured, Registry
+from onegraph.keras.registry import Configured, Registry, custom_object_scope
+from onegraph.keras.registry import serialize as _serialize
 
 constraints = Registry("constraint")
 
@@ -80,3 +82,14 @@ max_norm, maxnorm = MaxNorm, MaxNorm
 min_max_norm = MinMaxNorm
 non_neg, nonneg = NonNeg, NonNeg
 unit_norm, unitnorm = UnitNorm, UnitNorm
+
+
+def serialize(constraint: Any) -> Any:
+    """A constraint as JSON can hold it."""
+    return _serialize(constraint)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The constraint that `serialize` described."""
+    with custom_object_scope(custom_objects):
+        return get(config)

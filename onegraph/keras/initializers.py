@@ -6,7 +6,7 @@ Read next: `layers/base.py` (`Layer.add_weight` calls them).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ from onegraph.frontend.random import Generator, default_generator, randn
 from onegraph.frontend.random import rand as draw_uniform
 from onegraph.frontend.tensor import Tensor, wrap
 from onegraph.ir.dtype import as_dtype
-from onegraph.keras.registry import Configured, Registry
+from onegraph.keras.registry import Configured, Registry, custom_object_scope
+from onegraph.keras.registry import serialize as _serialize
 from onegraph.ops import random as ops_random
 from onegraph.ops.movement import full
 from onegraph.ops.shapes import show
@@ -266,3 +267,66 @@ class Orthogonal(Initializer):
         q = q * np.sign(np.diag(r))
         values = (q if rows >= columns else q.T).reshape(tuple(shape)) * self.gain
         return make_tensor(values, dtype=as_dtype(dtype or "float32"))
+
+
+@_add("stft")
+class STFT(Initializer):
+    """The kernel (samples, 1, frequencies) of Fourier transforms of pieces of a signal, as a convolution computes them.
+
+    Args:
+        side: 'real' or 'imag'.
+        window: 'hann', 'hamming', 'blackman', 'bartlett', an array of the pieces' length, or None.
+        scaling: 'density' or 'spectrum', what the window is divided by, or None.
+        periodic: whether the window is periodic rather than symmetric.
+    """
+
+    def __init__(
+        self, side: str = "real", window: Any = "hann", scaling: str | None = "density", periodic: bool = False
+    ) -> None:
+        if side not in ("real", "imag"):
+            raise ArgumentError(f"STFT: side must be 'real' or 'imag', got {side!r}")
+        if scaling not in ("density", "spectrum", None):
+            raise ArgumentError(f"STFT: scaling must be 'density', 'spectrum' or None, got {scaling!r}")
+        self.side, self.window, self.scaling, self.periodic = side, window, scaling, periodic
+
+    def _weights(self, length: int) -> np.ndarray[Any, Any]:
+        if not isinstance(self.window, str):
+            values = np.asarray(self.window, np.float64)
+            if values.shape != (length,):
+                raise ShapeError(f"STFT: the window has shape {show(values.shape)}, needed is ({length},)")
+            return values
+        known = {"hann": np.hanning, "hamming": np.hamming, "blackman": np.blackman, "bartlett": np.bartlett}
+        if self.window not in known:
+            raise ArgumentError(f"STFT: window must be one of {', '.join(known)}, got {self.window!r}")
+        return np.asarray(known[self.window](length + self.periodic)[:length])
+
+    def __call__(self, shape: Shape, dtype: Any = None) -> Tensor:
+        """First values of a shape."""
+        length, _, count = shape
+        angles = -2 * math.pi * np.arange(length)[:, None, None] * np.arange(count) / (2 * (count - 1))
+        kernel = np.cos(angles) if self.side == "real" else np.sin(angles)
+        if self.window is not None:
+            window = self._weights(length)
+            scale = {"density": np.sqrt((window**2).sum()), "spectrum": np.abs(window).sum(), None: 1.0}[self.scaling]
+            kernel = kernel * window[:, None, None] / scale
+        return make_tensor(np.broadcast_to(kernel, tuple(shape)).copy(), dtype=as_dtype(dtype or "float32"))
+
+
+def serialize(initializer: Any) -> Any:
+    """An initializer as JSON can hold it."""
+    return _serialize(initializer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The initializer that `serialize` described."""
+    with custom_object_scope(custom_objects):
+        return get(config)
+
+
+IdentityInitializer, OrthogonalInitializer, STFTInitializer = Identity, Orthogonal, STFT
+zeros, ones, constant, identity, orthogonal, stft = Zeros, Ones, Constant, Identity, Orthogonal, STFT
+random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
+normal, uniform = RandomNormal, RandomUniform
+variance_scaling = VarianceScaling
+glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
+he_uniform, he_normal, lecun_uniform, lecun_normal = HeUniform, HeNormal, LecunUniform, LecunNormal

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from onegraph.keras.registry import Configured, Registry
+from onegraph.errors import ArgumentError, ShapeError
+from onegraph.keras.registry import Configured, Registry, custom_object_scope
+from onegraph.keras.registry import serialize as _serialize
 
 regularizers = Registry("regularizer")
 
@@ -63,5 +66,43 @@ class L2(L1L2):
         return {"l2": self.l2}
 
 
+@regularizers.add("orthogonal_regularizer")
+class OrthogonalRegularizer(Regularizer):
+    """How far the rows or columns of a matrix are from being at right angles: the mean of |cosine| between two of them.
+
+    Args:
+        factor: of the penalty.
+        mode: 'rows' or 'columns'.
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        if mode not in ("rows", "columns"):
+            raise ArgumentError(f"OrthogonalRegularizer: mode must be 'rows' or 'columns', got {mode!r}")
+        self.factor, self.mode = factor, mode
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty for a tensor."""
+        if x.ndim != 2:
+            raise ShapeError(f"OrthogonalRegularizer: needs a matrix, got shape {tuple(x.shape)}")
+        rows = x if self.mode == "rows" else x.T
+        rows = rows * (rows * rows).sum(-1, keepdim=True).clamp(min=1e-12).rsqrt()
+        count = rows.shape[0]
+        between = (rows @ rows.T).abs()
+        total = between.sum() - between.diagonal().sum()
+        return total * (0.5 * self.factor / max(count * (count - 1) / 2, 1))
+
+
+orthogonal_regularizer = OrthogonalRegularizer
 l1, l2, l1_l2 = L1, L2, L1L2
 WeightRegularizer = L1L2
+
+
+def serialize(regularizer: Any) -> Any:
+    """A regularizer as JSON can hold it."""
+    return _serialize(regularizer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The regularizer that `serialize` described."""
+    with custom_object_scope(custom_objects):
+        return get(config)

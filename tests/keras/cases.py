@@ -142,8 +142,8 @@ CASES: dict[str, tuple[str, object, str]] = {
     "normalization": ("L.Normalization(axis=-1, mean=[1.0, 2.0, 3.0], variance=[1.0, 4.0, 9.0])", (2, 4, 3), ""),
     "mel": ("L.MelSpectrogram(64, 20, sampling_rate=800, num_mel_bins=6, min_freq=10.0)", (2, 200), ""),
     "mel_power": ("L.MelSpectrogram(64, 20, 50, power_to_db=False, num_mel_bins=5, mag_exp=2.0)", (200,), ""),
-    "stft": ("L.STFTSpectrogram('log', 40, 15, 64)", (2, 200, 2), ""),
-    "stft_angle": ("L.STFTSpectrogram('magnitude', 40, 15, window='hamming', scaling='spectrum', padding='same', expand_dims=True)", (2, 200, 1), ""),
+    "stft_log": ("L.STFTSpectrogram('log', 40, 15, 64)", (2, 200, 2), ""),
+    "stft_angle": ("L.STFTSpectrogram('magnitude', 40, 15, None, 'hamming', False, 'spectrum', 'same', True)", (2, 200, 1), ""),
 }  # fmt: skip
 SEVERAL = ("MultiHeadAttention", "GroupQueryAttention")  # called on several arguments, not on a list
 MASK = np.array([[True, True, False, True], [False, True, True, False]])

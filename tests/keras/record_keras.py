@@ -44,8 +44,11 @@ def run(expression: str, spec: Any, options: str) -> list[np.ndarray]:
             x.requires_grad_(True)
     several = isinstance(spec, list) and any(name in expression for name in SEVERAL)
     arguments = data if several else [data] if isinstance(spec, list) else data[:1]
-    layer(*arguments, **keywords)
-    layer.set_weights(weights_for([tuple(w.shape) for w in layer.weights]))
+    layer(
+        *[x.clone() if isinstance(x, torch.Tensor) else x for x in arguments], **keywords
+    )  # some write to their input
+    if "STFT" not in expression:
+        layer.set_weights(weights_for([tuple(w.shape) for w in layer.weights]))
     outputs = [o for o in flat(layer(*arguments, **keywords)) if o is not None]
     total = sum((o * torch.tensor(numbers(tuple(o.shape), 9 + i))).sum() for i, o in enumerate(outputs))
     wanted = [x for x in data[:1] if x.requires_grad] + [v.value for v in layer.trainable_weights]
@@ -75,7 +78,7 @@ def main(only: str = "") -> None:
     for name, (expression, spec, options) in CASES.items():
         if only in name:
             with warnings.catch_warnings():
-                warnings.simplefilter("error", UserWarning)
+                warnings.filterwarnings("error", ".*inconsistencies across backends")
                 for i, array in enumerate(run(expression, spec, options)):
                     arrays[f"{name}.{i}"] = array
     FIXTURES.mkdir(exist_ok=True)

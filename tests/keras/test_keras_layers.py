@@ -259,7 +259,7 @@ def test_constraints_and_regularizers() -> None:
 
 def test_activations_by_name() -> None:
     x = og.tensor(values(5))
-    for name in keras.activations.activations.known:
+    for name in set(keras.activations.activations.known) - {"glu", "threshold"}:  # another shape; needs arguments
         assert keras.activations.get(name)(x).shape == x.shape, name
     with pytest.raises(ArgumentError, match=r"no activation called 'rellu'.*(?s:.)*did you mean 'relu'"):
         keras.activations.get("rellu")

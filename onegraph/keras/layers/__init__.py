@@ -2,6 +2,7 @@
 
 from onegraph.keras.layers.advanced_activations import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
 from onegraph.keras.layers.attention import AdditiveAttention, Attention
+from onegraph.keras.layers.audio import MelSpectrogram, STFTSpectrogram
 from onegraph.keras.layers.base import Layer
 from onegraph.keras.layers.bidirectional import Bidirectional
 from onegraph.keras.layers.categories import CategoryEncoding, Discretization, Normalization

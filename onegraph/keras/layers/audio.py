@@ -153,7 +153,9 @@ class STFTSpectrogram(Layer):
         if frame_step is not None and not 1 <= frame_step <= frame_length:
             raise ArgumentError(f"STFTSpectrogram: frame_step must be from 1 to {frame_length}, got {frame_step}")
         if fft_length is not None and fft_length < frame_length:
-            raise ArgumentError(f"STFTSpectrogram: fft_length {fft_length} must not be below frame_length {frame_length}")
+            raise ArgumentError(
+                f"STFTSpectrogram: fft_length {fft_length} must not be below frame_length {frame_length}"
+            )
         self.mode, self.frame_length = mode, frame_length
         self.frame_step = frame_step or frame_length // 2
         self.fft_length = fft_length or 1 << math.ceil(math.log2(frame_length))
@@ -190,8 +192,8 @@ class STFTSpectrogram(Layer):
         if not inputs.dtype.is_floating_point:
             raise DTypeError(f"layer {self.name!r} (STFTSpectrogram) needs floating numbers, got {inputs.dtype.name}")
         x = inputs.movedim(-1, 1) if self.data_format == "channels_last" else inputs
-        real = None if self.mode == "imag" else self._convolved(x, self.real_kernel)
-        imaginary = None if self.mode == "real" else self._convolved(x, self.imag_kernel)
+        real: Any = None if self.mode == "imag" else self._convolved(x, self.real_kernel)
+        imaginary: Any = None if self.mode == "real" else self._convolved(x, self.imag_kernel)
         if self.mode in ("real", "imag"):
             return self._arranged(real if imaginary is None else imaginary)
         if self.mode == "angle":

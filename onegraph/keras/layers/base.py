@@ -155,7 +155,6 @@ class Layer(Weights):
         self._trainable = bool(trainable)
         self._policy = dtype_policies.get(dtype)
         self.autocast = autocast
-        self._tracked_names: dict[str, list[str]] = {}
         self._kept_dtype: set[str] = set()
         self.built = False
         self.training = False  # a Keras layer called directly does not train
@@ -171,6 +170,7 @@ class Layer(Weights):
         if batch_input_shape is None and input_dim is not None:
             batch_input_shape = (None, input_dim) if input_length is None else (None, input_length, input_dim)
         self._batch_input_shape = None if batch_input_shape is None else tuple(batch_input_shape)
+        self._tracked_names: dict[str, list[str]] = {}  # last: lists and dicts that are set from here on are followed
 
     def _check_names(self) -> None:
         """Refuse unknown names of initializers and the like here, at the user's line, not where the weights are made."""

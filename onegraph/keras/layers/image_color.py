@@ -260,12 +260,8 @@ class RandomSharpness(ImageLayer):
         kernel[1, 1] = 5 / 13
         channels = images.shape[-1]
         weight = make_tensor(np.broadcast_to(kernel, (channels, 1, 3, 3)).copy()).to(images.dtype)
-        smooth = F.conv2d(images.movedim(-1, 1), weight, None, 1, 0, 1, channels)
-        inner = images[:, 1:-1, 1:-1]
-        changed = smooth.movedim(1, -1) + (inner - smooth.movedim(1, -1)) * transformation
-        rim = F.pad(changed, [0, 0, 1, 1, 1, 1])
-        inside = F.pad(changed[:1, :, :, :1] * 0 + 1, [0, 0, 1, 1, 1, 1])
-        return self._clipped(where(inside > 0, rim, images))
+        smooth = F.conv2d(images.movedim(-1, 1), weight, None, 1, 1, 1, channels).movedim(1, -1)
+        return self._clipped(images + (smooth - images) * (1 - transformation))
 
 
 class RandomPosterization(ImageLayer):

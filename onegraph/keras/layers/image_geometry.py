@@ -55,7 +55,9 @@ class RandomFlip(ImageLayer):
             images = where(chosen, images.flip(axis), images)
         return images
 
-    transform_segmentation_masks = transform_images
+    def transform_segmentation_masks(self, masks: Any, transformation: Any) -> Any:
+        """Masks changed as the images are."""
+        return self.transform_images(masks, transformation)
 
 
 class _Affine(ImageLayer):
@@ -82,9 +84,9 @@ class _Affine(ImageLayer):
         return self._moved(masks, transformation, "nearest", 0)
 
     def _moved(self, images: Any, transformation: Any, interpolation: str, fill: float) -> Any:
-        from onegraph.keras.ops import image  # operations are built on layers
+        from onegraph.keras.ops import image_geometry  # operations are built on layers
 
-        return image.affine_transform(
+        return image_geometry.affine_transform(
             images, transformation, interpolation, self.fill_mode, fill, data_format="channels_last"
         )
 
@@ -269,10 +271,12 @@ class RandomPerspective(_Affine):
         return self._chosen(images, self.factor), start, moved
 
     def _moved(self, images: Any, transformation: Any, interpolation: str, fill: float) -> Any:
-        from onegraph.keras.ops import image  # operations are built on layers
+        from onegraph.keras.ops import image_geometry  # operations are built on layers
 
         chosen, start, end = transformation
-        changed = image.perspective_transform(images, start, end, interpolation, fill, data_format="channels_last")
+        changed = image_geometry.perspective_transform(
+            images, start, end, interpolation, fill, data_format="channels_last"
+        )
         return where(chosen, changed, images)
 
 

@@ -109,7 +109,9 @@ class MixUp(_Mixing):
         weight = weight.reshape(-1, 1, 1, 1)
         return images * weight + images.index_select(0, order) * (1 - weight)
 
-    transform_segmentation_masks = transform_images
+    def transform_segmentation_masks(self, masks: Any, transformation: Any) -> Any:
+        """Masks changed as the images are."""
+        return self.transform_images(masks, transformation)
 
 
 class CutMix(_Mixing):
@@ -140,7 +142,9 @@ class CutMix(_Mixing):
         order, _, box = transformation
         return where(box, images.index_select(0, order), images)
 
-    transform_segmentation_masks = transform_images
+    def transform_segmentation_masks(self, masks: Any, transformation: Any) -> Any:
+        """Masks changed as the images are."""
+        return self.transform_images(masks, transformation)
 
 
 class RandomErasing(ImageLayer):

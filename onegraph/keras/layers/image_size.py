@@ -106,7 +106,9 @@ class CenterCrop(ImageLayer):
             return _aspect_resized(images, self.height, self.width)
         return images[:, top : top + self.height, left : left + self.width]
 
-    transform_segmentation_masks = transform_images
+    def transform_segmentation_masks(self, masks: Any, transformation: Any) -> Any:
+        """Masks changed as the images are."""
+        return self.transform_images(masks, transformation)
 
 
 class RandomCrop(ImageLayer):
@@ -148,4 +150,6 @@ class RandomCrop(ImageLayer):
         rows, columns = transformation
         return images.index_select(1, rows).index_select(2, columns)
 
-    transform_segmentation_masks = transform_images
+    def transform_segmentation_masks(self, masks: Any, transformation: Any) -> Any:
+        """Masks changed as the images are."""
+        return self.transform_images(masks, transformation)

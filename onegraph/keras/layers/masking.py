@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from onegraph.frontend import EXPORTS
 from onegraph.frontend.tensor import Tensor
+from onegraph.ir.dtype import as_dtype
 from onegraph.keras.layers.symbolic import flatten, map_structure
 
 
@@ -57,15 +57,6 @@ def pass_masks(names: Sequence[str], accepted: Sequence[str], args: Sequence[Any
             kwargs[target] = mask
 
 
-def join(masks: Any) -> Any:
-    """True where all masks are; those that are None do not count. None when all are."""
-    found = [m for m in flatten(masks) if m is not None]
-    result = found[0] if found else None
-    for mask in found[1:]:
-        result = result & mask
-    return result
-
-
 def broadcast_to_rank(mask: Any, rank: int) -> Any:
     """A mask with dimensions of 1 behind, so that it has a rank."""
     for _ in range(rank - mask.ndim):
@@ -73,25 +64,34 @@ def broadcast_to_rank(mask: Any, rank: int) -> Any:
     return mask
 
 
-def apply_to_weights(weights: Any, mask: Any, shape: Any, dtype: Any) -> Any:
-    """Sample weights of a loss for values of a shape, with a mask in them.
-
-    Masked values count nothing, the others so much more that the mean over all values is the mean over those that
-    count, as Keras has it.
+def mask_weights(value: Any, sample_weight: Any, mean: bool = False) -> Any:
+    """Sample weights of a loss or a metric for an output, with the mask that the output carries in them.
 
     Args:
-        weights: sample weights, or None.
-        mask: bool, of the shape or of its first dimensions.
-        shape: of the values that the weights belong to.
-        dtype: of the values.
+        value: the output.
+        sample_weight: None, or of the mask's shape or its first dimensions.
+        mean: weigh steps that count so much more that the mean over all steps is the mean over those that count.
+
+    >>> from onegraph import tensor
+    >>> output = set_mask(tensor([[1.0, 2.0]]), tensor([[True, False]]))
+    >>> mask_weights(output, None), mask_weights(output, None, mean=True)
+    (tensor([[1., 0.]]), tensor([[2., 0.]]))
     """
-    while mask.ndim > len(shape) and mask.shape[-1] == 1:
-        mask = mask.squeeze(-1)
-    mask = EXPORTS["broadcast_to"](broadcast_to_rank(mask, len(shape)), tuple(shape)).to(dtype)
-    scaled = mask * (mask.shape.numel() / mask.sum().clamp(min=1e-7))
-    if weights is None:
-        return scaled
-    return broadcast_to_rank(weights, len(shape)) * scaled
+    mask = get_mask(value)
+    if mask is None:
+        return sample_weight
+    result = mask.to(value.dtype if value.dtype.is_floating_point else as_dtype("float32"))
+    if mean:
+        result = result * (mask.shape.numel() / result.sum().clamp(min=1.0))
+    if sample_weight is None:
+        return result
+    if not isinstance(sample_weight, Tensor):
+        from onegraph.frontend.convert import tensor
+
+        sample_weight = tensor(sample_weight)
+    if sample_weight.ndim > result.ndim and sample_weight.shape[-1] == 1:
+        sample_weight = sample_weight.squeeze(-1)
+    return result * broadcast_to_rank(sample_weight.to(result.dtype), result.ndim)
 
 
 def as_mask(value: Any) -> Any:

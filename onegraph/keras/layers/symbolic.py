@@ -222,6 +222,8 @@ def _abstract_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], 
         return wrap(input_node(tuple(sizes), value.dtype), False)
 
     kept = [(t, t._node) for t in (*layer.parameters(), *layer.buffers())]
+    own = [g for g in (getattr(m, "_generator", None) for m in layer.modules()) if g is not None]
+    streams = [(g, g._stream) for g in own]
     before, recorded = scopes.enter("build"), state.mode.recorded
     waiting = state.take_waiting()
     try:
@@ -238,6 +240,8 @@ def _abstract_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], 
             wait_for(tensor)
         for tensor, node in kept:
             tensor._node = node
+        for generator, stream in streams:  # a layer's own seed counts what is computed only
+            generator._stream = stream
 
 
 def input_tensor(shape: Shape, dtype: Any = None, name: str = "") -> KerasTensor:

@@ -122,6 +122,8 @@ class Weights(Module):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Tensor) and "_parameters" in self.__dict__:
+            if self.__dict__.get(name, self) is None:
+                del self.__dict__[name]  # `self.bias = None` before: the weight takes its place
             for table in (self._parameters, self._buffers):
                 old = next((k for k, v in table.items() if v is value and k != name), None)
                 if old is not None and name not in table:
@@ -134,7 +136,7 @@ class Weights(Module):
                     self._modules[f"{name}_{i}"] = module
                 object.__setattr__(self, name, value)
                 return
-            if not name.startswith("_") and may_hold_layers(value):
+            if may_hold_layers(value):
                 value = track(value, self, name)
         super().__setattr__(name, value)
 

@@ -16,6 +16,7 @@ from onegraph.errors import ArgumentError, ShapeError
 from onegraph.frontend.convert import tensor as make_tensor
 from onegraph.frontend.tensor import Tensor
 from onegraph.keras.backend import snake_case
+from onegraph.keras.layers.masking import mask_weights
 from onegraph.keras.registry import Registry
 from onegraph.ops.shapes import show
 
@@ -114,6 +115,9 @@ class Loss:
         return self.call(y_true, y_pred)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        if isinstance(y_pred, Tensor):
+            mean = self.reduction in ("sum_over_batch_size", "mean")
+            sample_weight = mask_weights(y_pred, sample_weight, mean)
         if sample_weight is None:
             values = self.call(y_true, y_pred) if self.reduction in ("sum", "none") else self.elements(y_true, y_pred)
             if self.reduction == "none":

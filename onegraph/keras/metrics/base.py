@@ -18,6 +18,7 @@ from onegraph.frontend.tensor import Tensor, realize_tensors, wrap_buffer
 from onegraph.ir.dtype import as_dtype
 from onegraph.keras import losses
 from onegraph.keras.backend import snake_case
+from onegraph.keras.layers.masking import mask_weights
 from onegraph.keras.losses import as_tensor
 from onegraph.keras.registry import Registry
 from onegraph.keras.variable import State
@@ -235,6 +236,8 @@ class MeanMetricWrapper(Mean):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Take in a batch."""
+        if isinstance(y_pred, Tensor):
+            sample_weight = mask_weights(y_pred, sample_weight)
         super().update_state(self.fn(y_true, y_pred, **self.options), sample_weight)
 
     def get_config(self) -> dict[str, Any]:
