@@ -309,7 +309,9 @@ def _is_auxiliary(name: str) -> bool:
 
 
 def _heads(model: nn.Module) -> set[str]:
-    """Paths of the layers that give scores."""
+    """Paths of the layers that give scores; none in a generator of images."""
+    if not any(isinstance(module, (nn.Linear, nn.Conv2d)) for module in model.modules()):
+        return set()
     head = head_of(model)
     outputs = model.get_submodule(head).weight.shape[0]
     found = {head}
