@@ -49,9 +49,9 @@ from onegraph.zoo.efficientnet_lite import (
 )
 from onegraph.zoo.efficientnet_v2 import efficientnet_v2_l, efficientnet_v2_m, efficientnet_v2_s
 from onegraph.zoo.finetune import freeze, head_of, parameter_groups, replace_head, stages, unfreeze
-from onegraph.zoo.googlenet import GoogLeNet, googlenet
+from onegraph.zoo.googlenet import GoogLeNet, GoogLeNetOutputs, googlenet
 from onegraph.zoo.gpt import GPT, gpt, gpt2
-from onegraph.zoo.inception import Inception3, inception_v3
+from onegraph.zoo.inception import Inception3, InceptionOutputs, inception_v3
 from onegraph.zoo.keras_form import as_keras
 from onegraph.zoo.language import LSTMLanguageModel, lstm
 from onegraph.zoo.lenet import LeNet5, lenet5
@@ -85,6 +85,7 @@ from onegraph.zoo.resnet_cifar import (
 )
 from onegraph.zoo.saving import save_weights
 from onegraph.zoo.squeezenet import SqueezeNet, squeezenet1_0, squeezenet1_1
+from onegraph.zoo.tables import layer_rows, layer_table
 from onegraph.zoo.vae import VAE, vae
 from onegraph.zoo.vgg import (
     VGG,
