@@ -1,4 +1,7 @@
-"""Layers, losses and first values, with PyTorch's names, arguments and defaults.
+"""Layers, losses and first values, with PyTorch's names, arguments, defaults and names in `state_dict`.
+
+What PyTorch has and this has not stands in `README.md` of this folder, with reasons: quantization, several devices, and
+what serves PyTorch's own compiler.
 
 Read next: `module.py` (what a module is), `layers.py`, `functional.py`.
 """
