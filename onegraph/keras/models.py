@@ -219,7 +219,7 @@ class Sequential(ClassMethods, Model):
     def __init__(self, layers: Sequence[Any] | None = None, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.__dict__["_sequence"] = []
-        self._input: KerasTensor | None = None
+        self._input: Any = None
         self._output: KerasTensor | None = None
         if layers is not None:
             for layer in layers if isinstance(layers, (list, tuple)) else [layers]:
@@ -244,6 +244,9 @@ class Sequential(ClassMethods, Model):
             return
         if any(layer.name == other.name for other in self._sequence):
             raise ArgumentError(f"Sequential.add: a layer is already called {layer.name!r}; names must differ")
+        if getattr(layer, "branches", None) and not self._sequence:
+            self._start_with_branches(layer)
+            return
         if not self._sequence and self._input is None:
             shape = layer._batch_input_shape
             if (
@@ -267,6 +270,13 @@ class Sequential(ClassMethods, Model):
         layer.__dict__["_scope"] = layer.name
         self._refresh()
 
+    def _start_with_branches(self, layer: Any) -> None:
+        """Begin with Keras 1's `Merge` of several models: their inputs are this one's."""
+        self._input = [tensor for branch in layer.branches for tensor in branch.inputs]
+        self._output = layer([branch.output for branch in layer.branches])
+        self._sequence.append(layer)
+        self._refresh()
+
     def pop(self) -> Layer:
         """Take the last layer out."""
         if not self._sequence:
@@ -286,7 +296,11 @@ class Sequential(ClassMethods, Model):
         if self._output is not None and self._sequence:
             self._graph = LayerGraph(self._input, self._output)
             self.built = True
-            self._build_shape = self._graph.inputs.shape
+            self._build_shape = map_structure_shapes(self._graph.inputs)
+            if isinstance(self._input, list):  # the layers of several models
+                for layer in self._graph.layers:
+                    self._modules[layer.name] = layer
+                    layer.__dict__["_scope"] = layer.name
         else:
             self._graph, self.built = None, False
 
@@ -303,6 +317,8 @@ class Sequential(ClassMethods, Model):
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Call the layers one after the other."""
+        if self._graph is not None and isinstance(self._input, list):
+            return self._graph.run(inputs)
         if isinstance(inputs, dict) or (isinstance(inputs, (list, tuple)) and len(inputs) == 1):
             (inputs,) = flatten(inputs)
         for layer in self._sequence:

@@ -73,6 +73,7 @@ from onegraph.keras.layers.merge import (
     Concatenate,
     Dot,
     Maximum,
+    Merge,
     Minimum,
     Multiply,
     Subtract,
@@ -81,6 +82,7 @@ from onegraph.keras.layers.merge import (
     concatenate,
     dot,
     maximum,
+    merge,
     minimum,
     multiply,
     subtract,
@@ -155,5 +157,5 @@ from onegraph.keras.layers.text import TextVectorization
 from onegraph.keras.layers.wrappers import SpectralNormalization, TimeDistributed, TorchModuleWrapper, Wrapper
 
 __all__ = [name for name in dir() if not name.startswith("_") and name[0].isupper()] + [
-    "add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract",
+    "add", "average", "concatenate", "dot", "maximum", "merge", "minimum", "multiply", "subtract",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from onegraph.keras.layers.masking import broadcast_to_rank
 _cat, _maximum, _minimum = EXPORTS["cat"], EXPORTS["maximum"], EXPORTS["minimum"]
 
 
-class Merge(Layer):
+class Merging(Layer):
     """Base of layers that combine a list of inputs."""
 
     supports_masking = True
@@ -48,7 +48,7 @@ class Merge(Layer):
         return result
 
 
-class Add(Merge):
+class Add(Merging):
     """The sum of a list of inputs.
 
     >>> import onegraph as og
@@ -61,7 +61,7 @@ class Add(Merge):
         return a + b
 
 
-class Multiply(Merge):
+class Multiply(Merging):
     """The product of a list of inputs."""
 
     def combine(self, a: Any, b: Any) -> Any:
@@ -69,7 +69,7 @@ class Multiply(Merge):
         return a * b
 
 
-class Subtract(Merge):
+class Subtract(Merging):
     """The first of two inputs without the second."""
 
     def combine(self, a: Any, b: Any) -> Any:
@@ -83,7 +83,7 @@ class Subtract(Merge):
         return inputs[0] - inputs[1]
 
 
-class Maximum(Merge):
+class Maximum(Merging):
     """The largest of a list of inputs, element by element."""
 
     def combine(self, a: Any, b: Any) -> Any:
@@ -91,7 +91,7 @@ class Maximum(Merge):
         return _maximum(a, b)
 
 
-class Minimum(Merge):
+class Minimum(Merging):
     """The smallest of a list of inputs, element by element."""
 
     def combine(self, a: Any, b: Any) -> Any:
@@ -107,7 +107,7 @@ class Average(Add):
         return super().call(inputs) / len(inputs)
 
 
-class Concatenate(Merge):
+class Concatenate(Merging):
     """Inputs put one behind the other.
 
     Args:
@@ -135,7 +135,7 @@ class Concatenate(Merge):
         return _cat(masks, self.axis).all(-1)
 
 
-class Dot(Merge):
+class Dot(Merging):
     """Products of two inputs summed along an axis of each.
 
     Args:
@@ -163,6 +163,77 @@ class Dot(Merge):
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         """None: there are no steps left to mask."""
+
+
+_MODES: dict[str, Any] = {
+    "sum": Add,
+    "mul": Multiply,
+    "ave": Average,
+    "max": Maximum,
+    "min": Minimum,
+    "sub": Subtract,
+    "concat": Concatenate,
+    "dot": Dot,
+    "cos": Dot,
+}
+
+
+class Merge(Merging):
+    """Keras 1's `Merge`: several inputs put together, by a mode or a function.
+
+    Args:
+        layers: models whose outputs are put together, where it is the first layer of a Sequential model.
+        mode: 'sum', 'mul', 'ave', 'max', 'min', 'sub', 'concat', 'dot', 'cos', or a function of the list of inputs.
+        concat_axis: for 'concat'.
+        dot_axes: for 'dot' and 'cos': one axis, or one for each input.
+        output_shape: accepted; the shape is found by calling it.
+        arguments: keyword arguments for the function.
+
+    >>> import onegraph as og
+    >>> Merge(mode="concat")([og.zeros(2, 3), og.zeros(2, 4)]).shape
+    onegraph.Size([2, 7])
+    """
+
+    def __init__(
+        self,
+        layers: Any = None,
+        mode: Any = "sum",
+        concat_axis: int = -1,
+        dot_axes: Any = -1,
+        output_shape: Any = None,
+        output_mask: Any = None,
+        arguments: Any = None,
+        node_indices: Any = None,
+        tensor_indices: Any = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        if not callable(mode) and mode not in _MODES:
+            raise ArgumentError(f"Merge: mode must be one of {', '.join(_MODES)} or a function, got {mode!r}")
+        self.mode, self.arguments = mode, dict(arguments or {})
+        self.__dict__["branches"] = list(layers or ())
+        options: dict[str, Any] = {}
+        if mode == "concat":
+            options["axis"] = concat_axis
+        if mode in ("dot", "cos"):
+            axes = (
+                dot_axes[0]
+                if isinstance(dot_axes, (list, tuple)) and isinstance(dot_axes[0], (list, tuple))
+                else dot_axes
+            )
+            options.update(axes=axes, normalize=mode == "cos")
+        self.inner = None if callable(mode) else _MODES[mode](**options)
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the result."""
+        return self.mode(self._check(inputs), **self.arguments) if self.inner is None else self.inner(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, without the models."""
+        config = super().get_config()
+        config.pop("layers", None)
+        return config
 
 
 class Arithmetic(Layer):
@@ -262,3 +333,13 @@ def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
 def dot(inputs: Any, axes: Any, normalize: bool = False, **kwargs: Any) -> Any:
     """Products of two inputs summed along an axis of each."""
     return Dot(axes, normalize, **kwargs)(inputs)
+
+
+def merge(inputs: Any, mode: Any = "sum", **options: Any) -> Any:
+    """Keras 1's `merge`: `Merge` called on a list of inputs.
+
+    >>> import onegraph as og
+    >>> merge([og.ones(2), og.ones(2)], mode="mul")
+    tensor([1., 1.])
+    """
+    return Merge(mode=mode, **options)(inputs)
