@@ -6,6 +6,9 @@ Everything is thin: a layer is an `onegraph.nn.Module`, an optimizer hands over 
 is one function traced by `onegraph.jit`.
 """
 
+import importlib
+from typing import Any
+
 from onegraph.keras import (
     activations,
     backend,
@@ -70,3 +73,14 @@ __all__ = [
     "regularizers",
     "utils",
 ]
+
+_LATE = frozenset(
+    {"applications", "datasets", "engine", "initializations", "objectives", "preprocessing", "saving", "wrappers"}
+)
+
+
+def __getattr__(name: str) -> Any:
+    """Subpackages that are imported when they are first used."""
+    if name in _LATE:
+        return importlib.import_module(f"onegraph.keras.{name}")
+    raise AttributeError(f"keras has no {name!r}")

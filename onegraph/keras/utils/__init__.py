@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 from typing import Any
 
@@ -9,18 +10,78 @@ import numpy as np
 
 from onegraph.errors import ArgumentError
 from onegraph.frontend.random import manual_seed
+from onegraph.keras import registry
 from onegraph.keras.registry import custom_object_scope, register_keras_serializable
 
+_ELSEWHERE = {  # names that live in other files here, imported when they are first used
+    "files": "get_file",
+    "images": "array_to_img img_to_array load_img save_img smart_resize",
+    "sequences": "pad_sequences",
+    "directories": "image_dataset_from_directory text_dataset_from_directory timeseries_dataset_from_array split_dataset",
+    "pipeline": "Pipeline AUTOTUNE",
+    "plotting": "model_to_dot plot_model",
+    "progbar": "Progbar",
+}
+_PLACES = {name: f"onegraph.keras.utils.{file}" for file, names in _ELSEWHERE.items() for name in names.split()}
+_PLACES.update(
+    clear_session="onegraph.keras.backend",
+    get_source_inputs="onegraph.keras.backend",
+    is_keras_tensor="onegraph.keras.backend",
+    pack_x_y_sample_weight="onegraph.keras.steps",
+    unpack_x_y_sample_weight="onegraph.keras.steps",
+    enable_interactive_logging="onegraph.keras.config",
+    disable_interactive_logging="onegraph.keras.config",
+    is_interactive_logging_enabled="onegraph.keras.config",
+    deserialize_keras_object="onegraph.keras.serialization",
+    serialize_keras_object="onegraph.keras.serialization",
+    data_utils="onegraph.keras.utils.data_utils",
+    generic_utils="onegraph.keras.utils.generic_utils",
+)
+_MODULES = ("data_utils", "generic_utils")
+
 __all__ = [
+    "CustomObjectScope",
     "PyDataset",
     "Sequence",
     "custom_object_scope",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
     "normalize",
     "np_utils",
     "register_keras_serializable",
     "set_random_seed",
     "to_categorical",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Names from other files."""
+    if name in _PLACES:
+        module = importlib.import_module(_PLACES[name])
+        return module if name in _MODULES else getattr(module, name)
+    raise AttributeError(f"keras.utils has no {name!r}")
+
+
+CustomObjectScope = custom_object_scope
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """The table of classes and functions that saved models may name; names may be put into it."""
+    return registry._custom
+
+
+def get_registered_name(obj: Any) -> str:
+    """Under which name an object was registered; its own name if it was not."""
+    return next((k for k, v in registry._custom.items() if v is obj and ">" in k), obj.__name__)
+
+
+def get_registered_object(name: str, custom_objects: Any = None, module_objects: Any = None) -> Any:
+    """What was registered under a name; None if nothing was."""
+    for table in (custom_objects or {}, registry._custom, module_objects or {}):
+        if name in table:
+            return table[name]
+    return None
 
 
 def set_random_seed(seed: int) -> None:
