@@ -148,7 +148,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
 _FLOAT = click.FloatRange(0)
 _OPTIONS = [
     click.option(
-        "--data", default="digits", show_default=True, help="Folder with IDX files or class folders, or `digits`."
+        "--data", default="digits", show_default=True, help="Images: class folders, IDX, CIFAR, .npz, .csv, .parquet, .tar, or `digits`."
     ),
     click.option(
         "--epochs", type=click.IntRange(1), default=EPOCHS, show_default=True, help="Passes over the training images."

@@ -226,3 +226,25 @@ def test_arrays_from_errors(tmp_path: Path) -> None:
         arrays_from(tmp_path)
     with pytest.raises(DataError, match="too few to hold out"):
         arrays_from(tmp_path / "train")
+
+
+def test_arrays_from_lists_what_was_left_out_of_both_parts(tmp_path: Path) -> None:
+    write_classes(tmp_path / "train", "xy", count=3)
+    write_classes(tmp_path / "test", "xy", count=2)
+    (tmp_path / "train" / "x" / "0.png").write_bytes(b"")  # the first file of all, which gives the shape
+    (tmp_path / "test" / "y" / "1.png").write_bytes(b"broken")
+    with pytest.raises(DataError, match=r"train/x/0\.png"):
+        arrays_from(tmp_path)
+    with pytest.warns(UserWarning, match="1 files left out"):
+        data = arrays_from(tmp_path, on_error="skip")
+    assert [os.path.relpath(path, tmp_path) for path, _ in data.skipped] == ["train/x/0.png", "test/y/1.png"]
+    assert (len(data.train), len(data.test), data.image_shape) == (5, 3, (3, 4, 6))
+
+
+def test_classes_are_compared_before_images_are_decoded(tmp_path: Path) -> None:
+    write_classes(tmp_path / "train", "abx", count=1)
+    write_classes(tmp_path / "test", "aby", count=1)
+    for path in tmp_path.rglob("*.png"):
+        path.write_bytes(b"broken")
+    with pytest.raises(DataError, match="x only in training, y only in test"):
+        arrays_from(tmp_path, on_error="skip")

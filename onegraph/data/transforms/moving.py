@@ -399,6 +399,60 @@ class RandomResize(Transform):
         return geometry.resize(inpt, [params], self.interpolation, antialias=self.antialias)
 
 
+class RandomShortestSize(Transform):
+    """Resize the shorter side to one of the lengths in `min_size`, the longer one to at most `max_size`."""
+
+    def __init__(
+        self,
+        min_size: Any,
+        max_size: int | None = None,
+        interpolation: Any = InterpolationMode.BILINEAR,
+        antialias: bool | None = True,
+    ) -> None:
+        self.min_size = [min_size] if isinstance(min_size, int) else list(min_size)
+        if not self.min_size or min(self.min_size) < 1:
+            raise ArgumentError(f"RandomShortestSize: min_size={min_size!r}: lengths of at least 1")
+        self.max_size, self.antialias = max_size, antialias
+        self.interpolation = interpolation_mode(interpolation)
+
+    def make_params(self, flat_inputs: list[Any]) -> Any:
+        _, height, width = get_dimensions(flat_inputs[0])
+        factor = self.min_size[integer(0, len(self.min_size) - 1)] / min(height, width)
+        if self.max_size is not None:
+            factor = min(factor, self.max_size / max(height, width))
+        return int(height * factor), int(width * factor)
+
+    def transform(self, inpt: Any, params: Any) -> Any:
+        return geometry.resize(inpt, params, self.interpolation, antialias=self.antialias)
+
+
+class ScaleJitter(Transform):
+    """Resize to fit into `target_size` (height, width), made larger or smaller by a factor from `scale_range`."""
+
+    def __init__(
+        self,
+        target_size: Sequence[int],
+        scale_range: Sequence[float] = (0.1, 2.0),
+        interpolation: Any = InterpolationMode.BILINEAR,
+        antialias: bool | None = True,
+    ) -> None:
+        if len(target_size) != 2 or len(scale_range) != 2 or not 0 < scale_range[0] <= scale_range[1]:
+            raise ArgumentError(
+                f"ScaleJitter: target_size={target_size!r}, scale_range={scale_range!r}: two numbers each"
+            )
+        self.target_size, self.scale_range, self.antialias = target_size, scale_range, antialias
+        self.interpolation = interpolation_mode(interpolation)
+
+    def make_params(self, flat_inputs: list[Any]) -> Any:
+        _, height, width = get_dimensions(flat_inputs[0])
+        fit = min(self.target_size[0] / height, self.target_size[1] / width)
+        factor = uniform(self.scale_range[0], self.scale_range[1]) * fit
+        return max(int(height * factor), 1), max(int(width * factor), 1)
+
+    def transform(self, inpt: Any, params: Any) -> Any:
+        return geometry.resize(inpt, params, self.interpolation, antialias=self.antialias)
+
+
 class RandomZoomOut(RandomTransform):
     """Put the image at a random place of a larger one, `side_range` times as long, with probability `p`."""
 
