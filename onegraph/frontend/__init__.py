@@ -15,6 +15,7 @@ from onegraph.frontend import (
     legacy,
     operators,
     random,
+    random_counts,
     sparse,
     torchscript,
     types,
@@ -120,6 +121,7 @@ EXPORTS: dict[str, Any] = {
     **types.FUNCTIONS,
     **legacy.FUNCTIONS,
     **sparse.FUNCTIONS,
+    **random_counts.FUNCTIONS,
     **_dtype_names,
     **_named,
 }
