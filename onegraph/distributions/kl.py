@@ -254,7 +254,9 @@ def _to_exponential(p: Any, q: Exponential) -> Tensor:
     return og.where(p.low < 0, og.full_like(found, math.inf), found) if isinstance(p, Uniform) else found
 
 
-for _kind in (Laplace, Gumbel, Exponential, Gamma, Beta, ContinuousBernoulli, Pareto):
+_with_moments: tuple[type, ...] = (Laplace, Gumbel, Exponential, Gamma, Beta, ContinuousBernoulli, Pareto)
+for _kind in _with_moments:
     register_kl(_kind, Normal)(_to_normal)
-for _kind in (Uniform, Beta, ContinuousBernoulli, Pareto):
+_with_moments = (Uniform, Beta, ContinuousBernoulli, Pareto)
+for _kind in _with_moments:
     register_kl(_kind, Exponential)(_to_exponential)
