@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import gzip
 import json
 import os
 import threading
@@ -130,8 +131,8 @@ class profile:
     """Record what runs inside of a `with` block, on all threads.
 
     Args:
-        activities, record_shapes, profile_memory, with_stack, with_flops, with_modules: accepted; kernels are recorded with
-            their operations and bytes in any case.
+        activities, record_shapes, profile_memory, with_stack, with_flops, with_modules and the last six: accepted; kernels
+            are recorded with their operations and bytes in any case.
         schedule: says for each step (counted by `step()`) what to do, as `schedule(...)` makes it.
         on_trace_ready: called with this object when a cycle of the schedule, or the block, is over.
 
@@ -157,6 +158,12 @@ class profile:
         with_stack: bool = False,
         with_flops: bool = False,
         with_modules: bool = False,
+        experimental_config: Any = None,
+        execution_trace_observer: Any = None,
+        acc_events: bool = False,
+        use_cuda: bool | None = None,
+        custom_trace_id_callback: Callable[[], str] | None = None,
+        post_processing_timeout_s: float | None = None,
     ) -> None:
         self.schedule = schedule
         self.on_trace_ready = on_trace_ready
@@ -292,9 +299,10 @@ class ProfilerAction(enum.Enum):
 
 
 def schedule(
-    *, wait: int, warmup: int, active: int, repeat: int = 0, skip_first: int = 0
+    *, wait: int, warmup: int, active: int, repeat: int = 0, skip_first: int = 0, skip_first_wait: int = 0
 ) -> Callable[[int], ProfilerAction]:
     """For `profile`: skip some steps, then again and again wait, warm up, and record; `repeat` times if it is not 0.
+    With `skip_first_wait` the first cycle does not wait.
 
     >>> plan = schedule(wait=1, warmup=1, active=2, repeat=1)
     >>> [plan(step).name for step in range(5)]
@@ -306,7 +314,10 @@ def schedule(
 
     def action(step: int) -> ProfilerAction:
         number = step - skip_first
-        if number < 0 or (repeat and number >= repeat * cycle):
+        if number < 0:
+            return ProfilerAction.NONE
+        number += wait if skip_first_wait else 0
+        if repeat and number >= repeat * cycle:
             return ProfilerAction.NONE
         place = number % cycle
         if place < wait:
@@ -319,13 +330,21 @@ def schedule(
 
 
 def tensorboard_trace_handler(
-    folder: str | os.PathLike[str], worker_name: str | None = None
+    dir_name: str | os.PathLike[str],
+    worker_name: str | None = None,
+    use_gzip: bool = False,
+    use_python_export: bool = False,
 ) -> Callable[[profile], None]:
-    """For `on_trace_ready`: write each trace to a file of its own in a folder."""
+    """For `on_trace_ready`: write each trace to a file of its own in a folder; with `use_gzip` a compressed one."""
 
     def handle(prof: profile) -> None:
-        os.makedirs(folder, exist_ok=True)
+        os.makedirs(dir_name, exist_ok=True)
         name = worker_name or f"{os.uname().nodename}_{os.getpid()}"
-        prof.export_chrome_trace(os.path.join(folder, f"{name}.{time.time_ns()}.pt.trace.json"))
+        path = os.path.join(dir_name, f"{name}.{time.time_ns()}.pt.trace.json")
+        prof.export_chrome_trace(path)
+        if use_gzip:
+            with open(path, "rb") as plain, gzip.open(f"{path}.gz", "wb") as packed:
+                packed.write(plain.read())
+            os.remove(path)
 
     return handle

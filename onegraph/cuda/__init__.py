@@ -24,7 +24,7 @@ def device_count() -> int:
     return 0
 
 
-def is_bf16_supported() -> bool:
+def is_bf16_supported(including_emulation: bool = True) -> bool:
     """Whether a CUDA device computes in bfloat16: there is none."""
     return False
 

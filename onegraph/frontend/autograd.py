@@ -321,12 +321,24 @@ def _with_rule(
     return wrap(with_gradient(outputs[position].node, [i.node for i in inputs], rule), True)
 
 
-def checkpoint(function: Callable[..., Any], *args: Any, use_reentrant: bool | None = None, **kwargs: Any) -> Any:
+def checkpoint(
+    function: Callable[..., Any],
+    *args: Any,
+    use_reentrant: bool | None = None,
+    context_fn: Callable[[], Any] | None = None,
+    determinism_check: str = "default",
+    debug: bool = False,
+    early_stop: bool = True,
+    preserve_rng_state: bool = True,
+    **kwargs: Any,
+) -> Any:
     """Call a function without keeping what it computes in between; backward computes that again.
 
     Args:
         function: gives one tensor or a tuple of tensors.
         args, kwargs: its arguments; gradients flow to tensors among args, and to parameters that it uses.
+        use_reentrant, context_fn, determinism_check, debug, early_stop, preserve_rng_state: accepted. The graph is computed
+            again, not the Python, and with the same random numbers.
     """
     result = function(*args, **kwargs)
     outputs = [result] if isinstance(result, Tensor) else list(result)

@@ -64,14 +64,18 @@ def compile(
     backend: Any = None,
     mode: str | None = None,
     options: Any = None,
+    name: str | None = None,
     disable: bool = False,
+    recompile_limit: int | None = None,
+    isolate_recompiles: bool = False,
+    shapes_spec: Any = None,
 ) -> Any:
     """What is computed is always compiled here, so this gives the function or module back as it is.
 
     Args:
         model: a function or a module; left out, this is a decorator.
         fullgraph: trace the Python too, once per input signature, as `onegraph.jit` does. Then values cannot be looked at.
-        dynamic, backend, mode, options: accepted.
+        dynamic, backend, mode, options, name, recompile_limit, isolate_recompiles, shapes_spec: accepted.
         disable: do nothing.
 
     >>> import onegraph as og

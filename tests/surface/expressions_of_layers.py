@@ -16,7 +16,10 @@ LAYERS = {
     "BatchNorm1d": "filled(nn.BatchNorm1d(2))(x)",
     "BatchNorm2d": "run(m := filled(nn.BatchNorm2d(2, eps=1e-3, momentum=0.2)), [m(image), m.running_var, m.eval()(image)])",
     "BatchNorm3d": "filled(nn.BatchNorm3d(2))(image[..., None])",
-    "Conv2d": "filled(nn.Conv2d(in_channels=2, out_channels=4, kernel_size=3, stride=2, padding=1, dilation=1, groups=2, bias=False))(image)",
+    "Conv2d": (
+        "filled(nn.Conv2d(in_channels=2, out_channels=4, kernel_size=3, stride=2, padding=1, dilation=1, groups=2, "
+        "bias=False))(image)"
+    ),
     "Conv3d": "filled(nn.Conv3d(2, 1, 2))(image[:, :, None].repeat(1, 1, 2, 1, 1))",
     "ConvTranspose2d": "filled(nn.ConvTranspose2d(2, 3, 3, 2, 1, bias=False))(image)",
     "CrossEntropyLoss": "nn.CrossEntropyLoss(label_smoothing=0.1)(x, i[0] % 2)",
@@ -61,7 +64,10 @@ LAYERS = {
     "functional.cross_entropy": "F.cross_entropy(x, i[0] % 2, ignore_index=0)",
     "functional.dropout": "F.dropout(x, p=0.5, training=False)",
     "functional.elu": "F.elu(x)",
-    "functional.interpolate": "[F.interpolate(image, scale_factor=2), F.interpolate(image, size=(3, 5), mode='bilinear', align_corners=False)]",
+    "functional.interpolate": (
+        "[F.interpolate(image, scale_factor=2), "
+        "F.interpolate(image, size=(3, 5), mode='bilinear', align_corners=False)]"
+    ),
     "functional.layer_norm": "F.layer_norm(image, (4,))",
     "functional.linear": "F.linear(x, y, t.tensor([1.0, 2.0]))",
     "functional.log_softmax": "F.log_softmax(x, dim=1)",
@@ -70,7 +76,9 @@ LAYERS = {
     "functional.normalize": "F.normalize(x, dim=1)",
     "functional.pad": "F.pad(x, (1, 0, 0, 2), value=3.0)",
     "functional.relu": "F.relu(x, inplace=False)",
-    "functional.scaled_dot_product_attention": "F.scaled_dot_product_attention(image, image, image, attn_mask=None, dropout_p=0.0, is_causal=True)",
+    "functional.scaled_dot_product_attention": (
+        "F.scaled_dot_product_attention(image, image, image, attn_mask=None, dropout_p=0.0, is_causal=True)"
+    ),
     "functional.smooth_l1_loss": "F.smooth_l1_loss(x, y)",
     "functional.softmax": "F.softmax(x, dim=-1)",
     "init.calculate_gain": "[init.calculate_gain('relu'), init.calculate_gain('leaky_relu', 0.2), init.calculate_gain('tanh')]",
@@ -129,7 +137,10 @@ _ROWS = f"{_DATA.format('')}.TensorDataset(x, y)"
 
 UTILS = {
     "checkpoint.checkpoint": "importlib.import_module(t.__name__ + '.utils.checkpoint').checkpoint(model, x, use_reentrant=False)",
-    "data.DataLoader": f"list({_DATA.format('')}.DataLoader(dataset={_ROWS}, batch_size=1, shuffle=False, num_workers=0, pin_memory=False))",
+    "data.DataLoader": (
+        f"list({_DATA.format('')}.DataLoader(dataset={_ROWS}, batch_size=1, shuffle=False, num_workers=0, "
+        "pin_memory=False))"
+    ),
     "data.Dataset": f"run(D := type('D', ({_DATA.format('')}.Dataset,), {{'__getitem__': lambda self, n: n * 2}}), D()[3])",
     "data.RandomSampler": f"len(list({_DATA.format('')}.RandomSampler([1, 2], replacement=True, num_samples=3)))",
     "data.Subset": f"{_DATA.format('')}.Subset([5, 6, 7], [2, 0])[0]",

@@ -10,6 +10,8 @@ import csv
 import importlib
 import io
 import math
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,13 +52,18 @@ def checks() -> dict[str, str]:
 
 
 def resolve(symbol: str, roots: dict[str, Any]) -> Any:
-    """The object that a dotted name means; submodules are imported on the way."""
+    """The object that a dotted name means: attributes, or what a module of that name has (a function may hide a module)."""
     first, *rest = symbol.split(".")
     found = roots[first]
+    module = found.__name__
     for part in rest:
-        if not hasattr(found, part):
-            importlib.import_module(f"{found.__name__}.{part}")
-        found = getattr(found, part)
+        module = f"{module}.{part}"
+        if hasattr(found, part):
+            found = getattr(found, part)
+        elif module.rpartition(".")[0] in sys.modules and hasattr(sys.modules[module.rpartition(".")[0]], part):
+            found = getattr(sys.modules[module.rpartition(".")[0]], part)
+        else:
+            found = importlib.import_module(module)
     return found
 
 
@@ -69,6 +76,9 @@ def answer(text: str, library: Any, vision: Any = None) -> Any:
         "round_trip": round_trip,
         "spread": spread,
         "v": vision,
+        "picture": picture(),
+        "folder_of": folder_of,
+        "saved_image": saved_image,
         "np": np,
     }
     return plain(eval(text, names))
@@ -94,6 +104,32 @@ def round_trip(library: Any, value: Any) -> Any:
     library.save(value, file)
     file.seek(0)
     return library.load(file, map_location="cpu")
+
+
+def picture() -> Any:
+    """A PIL image of 6 x 8 pixels."""
+    from PIL import Image
+
+    return Image.fromarray((np.arange(6 * 8 * 3) * 5 % 256).astype(np.uint8).reshape(6, 8, 3))
+
+
+def folder_of(datasets: Any, image: Any, transform: Any) -> Any:
+    """Two classes of one picture each, read from a folder."""
+    with tempfile.TemporaryDirectory() as root:
+        for name in ("cats", "dogs"):
+            Path(root, name).mkdir()
+            image.save(Path(root, name, "one.png"))
+        found = datasets.ImageFolder(root=root, transform=transform)
+        return [found.classes, len(found), [label for _, label in found], found[1][0]]
+
+
+def saved_image(utils: Any, images: Any) -> Any:
+    """Pixels of a grid of images that was written to a file."""
+    from PIL import Image
+
+    with tempfile.TemporaryDirectory() as root:
+        utils.save_image(images, Path(root, "grid.png"), nrow=2, normalize=True)
+        return np.asarray(Image.open(Path(root, "grid.png")))
 
 
 def plain(value: Any) -> Any:
