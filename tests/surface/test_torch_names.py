@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import json
 from pathlib import Path
@@ -25,8 +24,6 @@ NAMES = read_names()
 HERE = [n for n in NAMES if not n.missing]
 CHECKS = checks()
 RECORDED = json.loads((FOLDER / "recorded.json").read_text())
-if importlib.util.find_spec("onegraph.vision.models") is None:  # the networks come in a package of their own
-    HERE = [n for n in HERE if not n.symbol.startswith("torchvision.models")]
 ROOTS = {"torch": og, "torchvision": onegraph.vision}
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "torch-names.md"
 
