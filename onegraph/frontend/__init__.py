@@ -17,6 +17,7 @@ from onegraph.frontend import (
     random,
     random_counts,
     sparse,
+    switches,
     torchscript,
     types,
 )
@@ -53,6 +54,7 @@ for _name, _method in {
     **legacy.METHODS,
     **copying.METHODS,
     **sparse.METHODS,
+    **switches.METHODS,
 }.items():
     setattr(Tensor, _name, _method)
 
@@ -122,6 +124,7 @@ EXPORTS: dict[str, Any] = {
     **legacy.FUNCTIONS,
     **sparse.FUNCTIONS,
     **random_counts.FUNCTIONS,
+    **switches.functions(),
     **_dtype_names,
     **_named,
 }

@@ -288,6 +288,26 @@ def exponential_(t: Tensor, generator: Generator | None, lambd: float = 1.0) -> 
     return -(1 - rand(*t.shape, generator=generator, dtype=_working(t))).log() / lambd
 
 
+@_filled
+def log_normal_(t: Tensor, generator: Generator | None, mean: float = 1.0, std: float = 2.0) -> Tensor:
+    """Fill with exp of numbers drawn from a normal distribution."""
+    return (randn(*t.shape, generator=generator, dtype=_working(t)) * std + mean).exp()
+
+
+@_filled
+def cauchy_(t: Tensor, generator: Generator | None, median: float = 0.0, sigma: float = 1.0) -> Tensor:
+    """Fill with numbers drawn from the Cauchy distribution."""
+    uniform = rand(*t.shape, generator=generator, dtype=_working(t))
+    return ((uniform - 0.5) * np.pi).tan() * sigma + median
+
+
+@_filled
+def geometric_(t: Tensor, generator: Generator | None, p: float) -> Tensor:
+    """Fill with numbers of trials, from 1, up to the first success."""
+    uniform = 1 - rand(*t.shape, generator=generator, dtype=_working(t))
+    return (uniform.log() / np.log1p(-p)).floor() + 1
+
+
 FUNCTIONS = {
     f.__name__: f
     for f in (
@@ -295,5 +315,8 @@ FUNCTIONS = {
         multinomial, rand_like, randn_like, randint_like,
     )
 }  # fmt: skip
-METHODS = {"uniform_": uniform_, "normal_": normal_, "bernoulli_": bernoulli_, "random_": random_, "exponential_": exponential_,
-           "bernoulli": bernoulli, "multinomial": multinomial}  # fmt: skip
+METHODS = {
+    **{f.__name__: f for f in (bernoulli, multinomial)},
+    "uniform_": uniform_, "normal_": normal_, "bernoulli_": bernoulli_, "random_": random_, "exponential_": exponential_,
+    "log_normal_": log_normal_, "cauchy_": cauchy_, "geometric_": geometric_,
+}  # fmt: skip

@@ -54,6 +54,7 @@ from onegraph.ops import (
     recurrent,
     reduction,
     scan,
+    signals,
     softmax,
     sorting,
     special,
