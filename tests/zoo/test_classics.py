@@ -29,7 +29,6 @@ def test_local_response_normalization_is_the_papers(rng: np.random.Generator) ->
     np.testing.assert_allclose(local_response_norm()(og.tensor(a)).numpy(), expected, rtol=1e-5)
 
 
-@pytest.mark.slow
 def test_the_original_alexnet_starts_with_biases_of_one() -> None:
     biases = [m.bias for m in zoo.alexnet_original().modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
     assert [float(bias[0]) for bias in biases] == [0, 1, 0, 1, 1, 1, 1, 0]
