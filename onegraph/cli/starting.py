@@ -22,6 +22,7 @@ from onegraph.storage.checkpoint import Checkpoints, load
 from onegraph.storage.model import load_model
 from onegraph.zoo import Network
 from onegraph.zoo.published import find_published
+from onegraph.zoo.weights import layouts_of, load_into, read_weights
 
 
 @dataclass
@@ -60,8 +61,11 @@ def find_start(settings: Settings, found: Network) -> Start:
         state: Any = model.weights
         preprocessing = model.extra.get("preprocessing")
     else:
-        latest = _latest_checkpoint(Path(name))
-        state = load(name) if latest is None else latest
+        state = _latest_checkpoint(Path(name))
+        if state is None and os.path.isdir(name) and not os.path.exists(os.path.join(name, "state.json")):
+            state = read_weights(name)  # a folder of another library
+        elif state is None:
+            state = load(name) if os.path.isdir(name) else read_weights(name)
         if isinstance(state, Mapping) and "model" in state:
             preprocessing = state.get("preprocessing")
             state = state["model"]
@@ -111,6 +115,16 @@ def _published(name: str, found: Network) -> Start:
     return Start(name, None, prepared, 3)
 
 
+def _is_foreign(found: Network, state: Mapping[str, Any], channels: int) -> bool:
+    """Whether another library wrote the weights, with names of its own that are known for this network."""
+    if found.name not in zoo.NETWORKS:
+        return False
+    model = found.make(num_classes=2, in_channels=channels)
+    layouts = layouts_of(model)
+    share = {layout: sum(pair.theirs in state for pair in pairs) for layout, pairs in layouts.items()}
+    return max(share, key=lambda layout: share[layout]) != "torchvision"
+
+
 def _channels(found: Network, state: Mapping[str, Any]) -> int | None:
     """1 or 3: with how many the network's first weights have the shape of the given ones."""
     for channels in (3, 1):
@@ -118,7 +132,7 @@ def _channels(found: Network, state: Mapping[str, Any]) -> int | None:
         name, first = next(model.named_parameters(), ("", None))
         if first is not None and name in state and tuple(state[name].shape) == tuple(first.shape):
             return channels
-    return None
+    return found.in_channels if found.name in zoo.NETWORKS and _is_foreign(found, state, found.in_channels) else None
 
 
 def build(found: Network, start: Start, settings: Settings, classes: int, channels: int) -> tuple[Module, list[str]]:
@@ -134,6 +148,12 @@ def build(found: Network, start: Start, settings: Settings, classes: int, channe
     elif start.state is None:
         model = found.make(weights=start.name)
         trained = _outputs(model)
+    elif _is_foreign(found, start.state, channels):
+        model = found.make(num_classes=classes, in_channels=channels)
+        loaded = load_into(model, found.name, start.state, strict_head=False)
+        head = zoo.head_of(model)
+        if any(name.startswith(head) for name in loaded.left_out):
+            notes.append(f"{start.name} tells other classes apart: the last layer is new, for {classes:,}")
     else:
         trained = _trained_classes(found, start.state, channels) or classes
         model = found.make(num_classes=trained, in_channels=channels)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import onegraph as og
+from onegraph import zoo
 from onegraph.board.png import encode_png
 from onegraph.board.reader import read_events
 from onegraph.cli.recipe import Average, loss_of, optimizer_for, rate_factor
@@ -23,6 +24,7 @@ from onegraph.errors import ArgumentError
 from onegraph.storage.checkpoint import load_checkpoint
 from onegraph.storage.model import load_model
 from onegraph.zoo import lenet5
+from onegraph.zoo.weights import layouts_of
 
 SMALL = ("--limit", "64", "--epochs", "2", "--batch-size", "24")
 
@@ -100,6 +102,25 @@ def test_a_checkpoint_of_an_unfinished_run_is_a_start(call: Any, trained: Path, 
     result = call("train", "lenet5", "--out", out, *SMALL, "--weights", tmp_path / "half", "--lr", 1e-12, "-q")
     assert result.exit_code == 0, result.output
     assert all(np.allclose(value, weights(out)[name], atol=1e-9) for name, value in weights(trained).items())
+
+
+@pytest.mark.parametrize("names", ["torchvision", "timm"])
+def test_files_of_other_libraries(call: Any, three: Path, tmp_path: Path, names: str) -> None:
+    pytest.importorskip("PIL")
+    og.manual_seed(0)
+    model = zoo.squeezenet1_1(num_classes=5) if names == "torchvision" else zoo.efficientnet_lite0(num_classes=5)
+    network = "squeezenet1_1" if names == "torchvision" else "efficientnet_lite0"
+    file, head = tmp_path / "weights.pth", "classifier.1"
+    ours = model.state_dict()
+    og.save({pair.theirs: ours[pair.ours] for pair in layouts_of(model)[names] if pair.ours in ours}, file)
+    options = ("--limit", 6, "--epochs", 1, "--image-size", 32, "--freeze", "all-but-head", "--lr", 1e-3)
+    result = call("train", network, "--data", three, "--out", tmp_path / "run", "--weights", file, *options)
+    assert result.exit_code == 0, result.output
+    assert "the last layer is new, for 3" in result.stdout and "colour" in result.stdout
+    before = {name: value.numpy() for name, value in model.state_dict().items() if not name.startswith(head)}
+    after = weights(tmp_path / "run")
+    common = [name for name in before if name in after]  # a saved model does not count batches
+    assert len(common) > 40 and all(np.array_equal(before[name], after[name]) for name in common)
 
 
 @pytest.mark.parametrize(

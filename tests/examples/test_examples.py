@@ -15,7 +15,7 @@ import onegraph as og
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
 EXAMPLES = sorted(FOLDER.glob("*.py"))
 LONG = ("image_classifier", "language_model")  # run below with less to do
-SHORT = {"lenet_digits": ["1"]}  # arguments that keep a test short
+SHORT = {"lenet_digits": ["1"], "fine_tune": ["1"]}  # arguments that keep a test short
 
 
 def _losses(text: str) -> list[float]:
