@@ -33,7 +33,7 @@ class LayerGraph:
                 )
         self.input_layers = [_input_layer(t) for t in flatten(inputs)]
         self.connections = self._order()
-        self.layers: list[Layer] = list(dict.fromkeys([*self.input_layers, *[c.layer for c in self.connections]]))
+        self.layers: list[Layer] = self._layer_order()
         names = [layer.name for layer in self.layers]
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
@@ -60,6 +60,35 @@ class LayerGraph:
                 todo.append((tensor, True))
                 todo += [(t, False) for t in reversed(connection.inputs)]
         return list(order)
+
+    def _layer_order(self) -> list[Layer]:
+        """The layers in Keras' order: the further from the outputs the earlier, then as met on the way from the outputs."""
+        sources = dict(zip([id(t) for t in flatten(self.inputs)], self.input_layers, strict=True))
+        depth: dict[Layer, int] = dict.fromkeys(self.input_layers, 0)
+        far: dict[Connection, int] = {}
+        for connection in reversed(self.connections):
+            own = max(far.get(connection, 0), depth.get(connection.layer, 0))
+            depth[connection.layer] = own
+            for tensor in connection.inputs:
+                source = sources.get(id(tensor))
+                if source is not None:
+                    depth[source] = max(depth[source], own + 1)
+                elif tensor.connection is not None:
+                    far[tensor.connection] = max(far.get(tensor.connection, 0), own + 1)
+        met: dict[Layer, None] = {}
+        todo, seen = list(reversed(list(flatten(self.outputs)))), set()
+        while todo:
+            tensor = todo.pop()
+            source = sources.get(id(tensor))
+            if source is not None:
+                met.setdefault(source)
+            elif tensor.connection is not None and tensor.connection not in seen:
+                seen.add(tensor.connection)
+                met.setdefault(tensor.connection.layer)
+                todo += reversed(tensor.connection.inputs)
+        for layer in self.input_layers:
+            met.setdefault(layer)
+        return sorted(met, key=lambda layer: -depth[layer])
 
     def run(self, inputs: Any) -> Any:
         """Call the layers on values."""

@@ -185,6 +185,15 @@ def test_masks_reach_losses_and_metrics() -> None:
     assert get_mask(joined).shape == (2, 6) and get_mask(L.Add()([L.Masking()(x), x])) is None
 
 
+def test_layers_stand_in_keras_order() -> None:
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    shared = L.Dense(4, name="shared")
+    x, y = shared(a), L.Dense(4, name="second")(shared(L.Dense(4, name="first")(b)))
+    both = L.Concatenate(name="both")([y, x])
+    model = keras.Model([a, b], [L.Dense(1, name="left")(x), L.Dense(1, name="right")(both)])
+    assert [layer.name for layer in model.layers] == ["b", "a", "first", "shared", "second", "both", "left", "right"]
+
+
 def test_merge_of_keras_1() -> None:
     left = keras.Sequential([L.Dense(3, input_dim=2)])
     right = keras.Sequential([L.Dense(3, input_dim=4)])
