@@ -111,6 +111,8 @@ def accumulate(target: Tensor, node: Node, create_graph: bool) -> None:
         gradient = wrap(ADD(before.node, gradient.node), create_graph)
     target.grad = gradient
     wait_for(gradient)
+    for hook in list((target._after_gradient or {}).values()):
+        hook(target)
 
 
 def _through_hooks(tensor: Tensor, node: Node) -> Node:
@@ -223,6 +225,29 @@ def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Remo
     number = max(self._hooks, default=-1) + 1
     self._hooks[number] = hook
     return RemovableHandle(self._hooks, number)
+
+
+def register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], None]) -> RemovableHandle:
+    """Call a function with this tensor whenever `backward` has added to its `.grad`, e.g. to update it at once.
+
+    Raises:
+        GradientError: for a tensor that an operation made, whose gradient is not kept.
+
+    >>> import onegraph as og
+    >>> w = og.nn.Parameter(og.ones(2))
+    >>> handle = w.register_post_accumulate_grad_hook(lambda p: print(p.grad.tolist()))
+    >>> (w * 3).sum().backward()
+    [3.0, 3.0]
+    """
+    if not self._requires_grad or not self.is_leaf:
+        raise GradientError("register_post_accumulate_grad_hook: only for leaf tensors that require gradients")
+    if mode.trace is not None and not mode.trace.is_own(self):
+        mode.trace.run_lazily("it registers a hook on a tensor from outside")
+    if self._after_gradient is None:
+        self._after_gradient = {}
+    number = max(self._after_gradient, default=-1) + 1
+    self._after_gradient[number] = hook
+    return RemovableHandle(self._after_gradient, number)
 
 
 def hooked(node: Node, hooks: dict[int, Any]) -> Node:
@@ -386,4 +411,5 @@ def install() -> None:
     """Give Tensor the methods that are defined here."""
     Tensor.retain_grad = retain_grad  # type: ignore[attr-defined]
     Tensor.register_hook = register_hook  # type: ignore[attr-defined]
+    Tensor.register_post_accumulate_grad_hook = register_post_accumulate_grad_hook  # type: ignore[attr-defined]
     Tensor.grad_fn = property(_grad_fn)  # type: ignore[attr-defined]

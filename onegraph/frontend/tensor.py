@@ -58,6 +58,7 @@ class Tensor(Values):
     _made_in: int | None = None  # the number of the trace that recorded it
     _retains_grad = False
     _hooks: dict[int, Callable[[Tensor], Tensor | None]] | None = None
+    _after_gradient: dict[int, Callable[[Tensor], None]] | None = None
     _grad: Tensor | None = None
     name: str | None = None
 

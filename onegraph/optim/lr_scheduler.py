@@ -16,6 +16,8 @@ from onegraph.optim.schedule import (
     StepLR,
 )
 
+_LRScheduler = LRScheduler  # the name that it had before PyTorch 2
+
 __all__ = [
     "ChainedScheduler",
     "ConstantLR",

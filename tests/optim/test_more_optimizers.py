@@ -12,7 +12,7 @@ import pytest
 
 import onegraph as og
 from onegraph import nn
-from onegraph.errors import ArgumentError, ArgumentTypeError, ShapeError, StateError, UnsupportedError
+from onegraph.errors import ArgumentError, ArgumentTypeError, GradientError, ShapeError, StateError, UnsupportedError
 from onegraph.optim.optimizer import Optimizer
 
 torch = pytest.importorskip("torch")
@@ -236,6 +236,29 @@ def test_a_step_that_calls_its_parents_runs_hooks_once() -> None:
     w.grad = og.ones(1)
     optimizer.step()
     assert (said, w.item()) == ([1], 0.5)
+
+
+def test_a_step_for_each_parameter_during_backward() -> None:
+    found = []
+    for library, tensor in LIBRARIES:
+        w, v = library.nn.Parameter(tensor([1.0, 2.0])), library.nn.Parameter(tensor([3.0]))
+        optimizers = {p: library.optim.SGD([p], lr=0.1, momentum=0.9) for p in (w, v)}
+
+        def update(p: Any, optimizers: Any = optimizers) -> None:
+            optimizers[p].step()
+            optimizers[p].zero_grad()
+
+        handles = [p.register_post_accumulate_grad_hook(update) for p in (w, v)]
+        for _ in range(2):
+            ((w * v) ** 2).sum().backward()
+        for handle in handles:
+            handle.remove()
+        (w * v).sum().backward()
+        found.append((w.tolist(), v.tolist(), w.grad.tolist()))
+    for theirs, mine in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-6)
+    with pytest.raises(GradientError, match="leaf"):
+        (w * 2).register_post_accumulate_grad_hook(update)
 
 
 def test_errors() -> None:
