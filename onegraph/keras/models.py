@@ -165,14 +165,15 @@ class Model(Trainer, GeneratorMethods, Layer):
         """Write the weights into a safetensors file."""
         save_weights(self, path, overwrite)
 
-    def load_weights(self, path: Any, by_name: bool = False) -> None:
-        """Read weights that `save_weights` or `save` wrote.
+    def load_weights(self, path: Any, by_name: bool = False, skip_mismatch: bool = False) -> None:
+        """Read weights that `save_weights`, `save` or Keras wrote.
 
         Args:
-            path: a file or a folder.
+            path: a file (.h5, .weights.h5 and .keras are Keras' own) or a folder.
             by_name: only those whose names this model has.
+            skip_mismatch: leave layers out whose shapes differ (Keras' files).
         """
-        load_weights(self, path, by_name)
+        load_weights(self, path, by_name, skip_mismatch)
 
     def to_json(self, **options: Any) -> str:
         """The architecture as JSON."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from onegraph.errors import ArgumentError, StateError, StorageError, UnsupportedError
 from onegraph.frontend.state import no_grad
+from onegraph.keras import h5_weights
 from onegraph.keras.layers.base import layers
 from onegraph.keras.registry import custom_object_scope, serialize
 from onegraph.ops.shapes import show
@@ -208,15 +209,21 @@ def save_weights(model: Any, path: Any, overwrite: bool) -> None:
             f"model {model.name!r} has no weights yet", hint="give its first layer an input_shape, or call it on data"
         )
     _check_target(path, overwrite)
+    if h5_weights.is_h5(path):
+        h5_weights.save_h5_weights(model, path)
+        return
     save(_weights(model), path)
 
 
-def load_weights(model: Any, path: Any, by_name: bool) -> None:
-    """Read weights from a file of `save_weights` or a folder of `save`.
+def load_weights(model: Any, path: Any, by_name: bool, skip_mismatch: bool = False) -> None:
+    """Read weights from a file of `save_weights`, a folder of `save`, or a file of Keras (.h5, .weights.h5, .keras).
 
     Raises:
         StateError: lists everything that is missing, unexpected or of another shape.
     """
+    if h5_weights.is_h5(path) and not os.path.isdir(path):
+        h5_weights.load_h5_weights(model, path, by_name, skip_mismatch)
+        return
     if os.path.isdir(path):
         values = read_directory(path, lambda folder: load(folder / WEIGHTS))
     else:

@@ -1,0 +1,8 @@
+"""`keras.applications.resnet50`: ResNet50, and what goes with it. Read next: `networks.py`."""
+
+from onegraph.keras.applications.networks import ResNet50
+from onegraph.keras.applications.shared import decode_predictions, preparation
+
+__all__ = ["ResNet50", "decode_predictions", "preprocess_input"]
+
+preprocess_input = preparation("caffe")
