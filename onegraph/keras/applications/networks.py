@@ -182,7 +182,7 @@ def _unit(x: Any, filters: int, rows: int, columns: int, stride: int = 1, paddin
 
 def _chain(x: Any, *units: tuple[int, ...]) -> Any:
     for unit in units:
-        x = _unit(x, *unit)
+        x = _unit(x, unit[0], unit[1], unit[2])
     return x
 
 
