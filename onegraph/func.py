@@ -7,8 +7,9 @@ from onegraph.frontend.functional_autograd import jacfwd, jacrev
 from onegraph.frontend.functional_autograd import jvp_function as jvp
 from onegraph.frontend.functional_autograd import vjp_function as vjp
 from onegraph.frontend.transforms import grad, value_and_grad
+from onegraph.nn.utils.stateless import functional_call
 
-__all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "value_and_grad", "vjp"]
+__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "value_and_grad", "vjp"]
 
 
 def grad_and_value(func: _Any, argnums: _Any = 0, has_aux: bool = False) -> _Any:
