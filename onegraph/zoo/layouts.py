@@ -81,12 +81,14 @@ class Pair:
             case "depthwise":
                 return array.transpose(2, 3, 0, 1)
             case "io" | "io4":
-                return array.reshape(self.shape[::-1]).T
+                return array.reshape(-1, array.shape[-1]).T
             case "hwc":
                 channels, height, width = self.image
                 return array.reshape(height, width, channels, -1).transpose(3, 2, 0, 1).reshape(self.shape)
+            case "flat":
+                return array.reshape(array.shape[0], -1)
             case _:
-                return array.reshape(self.shape)
+                return array
 
     def save(self, array: Array) -> Array:
         """Ours as theirs."""

@@ -240,6 +240,20 @@ def _is_tensor(value: Any) -> bool:
 # ---- comparing
 
 
+def shape_in(model: nn.Module, state: Mapping[str, Any], name: str) -> tuple[int, ...] | None:
+    """The shape that a tensor of a network has in some weights, whatever they call it; None if they lack it.
+
+    >>> from onegraph import zoo
+    >>> shape_in(zoo.lenet5(num_classes=2), zoo.lenet5(num_classes=5).state_dict(), "output.weight")
+    (5, 84)
+    """
+    _, pairs = _choose(model, dict(state))
+    pair = next((p for p in pairs if p.ours == name and p.theirs in state), None)
+    if pair is None:
+        return None
+    return tuple(pair.load(np.broadcast_to(np.float32(0), tuple(state[pair.theirs].shape))).shape)
+
+
 def layouts_of(model: nn.Module) -> dict[str, list[Pair]]:
     """What files may call the tensors of a network, by layout."""
     found = {"torchvision": plain_pairs(model)}

@@ -17,9 +17,13 @@ from onegraph import zoo
 from onegraph.errors import ArgumentError, DownloadError, StateError, StorageError, UnsafeFileError
 from onegraph.storage.safetensors import save_file
 from onegraph.zoo import complaints, published
+from onegraph.zoo.layouts import plain_pairs
+from onegraph.zoo.naming import melas_names, timm_names
 from onegraph.zoo.resnet import BasicBlock, Bottleneck, ResNet
-from onegraph.zoo.weights import find_weights, load_into, read_weights
+from onegraph.zoo.vgg import make_layers
+from onegraph.zoo.weights import find_weights, load_into, read_weights, shape_in
 from tests.interop.server import serve
+from tests.zoo.filling import digest
 
 State = dict[str, np.ndarray]
 
@@ -310,3 +314,48 @@ def test_formats_that_do_not_exist(tmp_path: Path) -> None:
         zoo.save_weights(small(), tmp_path / "a.pth", format="onnx")
     with pytest.raises(ArgumentError, match="names no format"):
         zoo.save_weights(small(), tmp_path / "weights")
+
+
+# ---- timm and EfficientNet-PyTorch
+
+TIMM = {  # digests of the names and shapes in timm 1.0.31
+    "efficientnet_b0": "b8e383f3bd13460e",
+    "efficientnet_lite0": "f9187420517d5c01",
+    "efficientnet_v2_s": "de17f08d7578a20f",
+    "mobilenet_v2": "34d5748cf8871612",
+    "mobilenet_v3_large": "404060d88b09dfc2",
+    "mobilenet_v3_small": "1b7c542559fe24fd",
+    "vgg11_bn": "b8f9a77a0d2a00e7",
+    "vgg16": "4d5f2294c1ebe233",
+    "resnet50": "a7028d47e99e167a",
+    "densenet121": "93ef87ad256be648",
+}
+
+
+@pytest.mark.parametrize("name", TIMM)
+def test_names_and_shapes_are_those_of_timm(name: str) -> None:
+    model = zoo.network(name).make()
+    pairs = plain_pairs(model, timm_names(model))
+    assert digest((p.theirs, p.their_shape(), "") for p in pairs) == TIMM[name]
+
+
+def test_there_and_back_under_the_names_of_others(tmp_path: Path) -> None:
+    for make in (
+        lambda: zoo.mobilenet_v3_small(num_classes=3, width_mult=0.25),
+        lambda: zoo.VGG(make_layers((8, "M", 16)), 3, hidden=8),
+    ):
+        model = make()
+        state = random_state(model)
+        model.load_state_dict(state)
+        zoo.save_weights(model, tmp_path / "timm.pth", format="timm")
+        assert any(name.startswith(("blocks.", "pre_logits.")) for name in read_weights(tmp_path / "timm.pth"))
+        again = make()
+        assert load_into(again, "net", tmp_path / "timm.pth").layout == "timm" and equal(again, state)
+    lite = zoo.efficientnet_lite0(num_classes=3)
+    state = random_state(lite)
+    names = melas_names(lite)
+    assert names is not None
+    theirs = {p.theirs: state[p.ours] for p in plain_pairs(lite, names)}
+    assert "_blocks.15._project_conv.weight" in theirs and "_fc.bias" in theirs
+    assert load_into(lite, "efficientnet_lite0", theirs).layout == "melas" and equal(lite, state)
+    assert shape_in(zoo.efficientnet_lite0(), theirs, "classifier.1.weight") == (3, 1280)
