@@ -253,6 +253,7 @@ def make_model() -> Any:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("double", [False, True])
 def test_training_goes_on_from_a_backup(tmp_path: Any, double: bool) -> None:
     data, targets = np.random.default_rng(0).normal(size=(16, 3)), np.ones((16, 1))

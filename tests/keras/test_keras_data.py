@@ -242,6 +242,7 @@ def test_image_files_and_arrays(tmp_path: Path) -> None:
         utils.load_img(tmp_path / "none.png")
 
 
+@pytest.mark.slow
 def test_generators_of_changed_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pictures(tmp_path)
     image = preprocessing.image
@@ -294,6 +295,7 @@ def test_models_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         utils.plot_model(model, tmp_path / "model.png")
 
 
+@pytest.mark.slow
 def test_estimators() -> None:
     from onegraph.keras.wrappers.scikit_learn import KerasClassifier, KerasRegressor
 

@@ -127,6 +127,7 @@ class Gan(keras.Model):
         return {"d_loss": self.d_metric.result(), "g_loss": self.g_metric.result()}
 
 
+@pytest.mark.slow
 def test_two_networks_with_two_optimizers() -> None:
     gan = Gan()
     gan.compile(
@@ -178,6 +179,7 @@ def test_averages_of_weights_end_up_in_the_model() -> None:
     np.testing.assert_allclose(model.get_weights()[0], expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_gradients_gathered_over_steps_are_those_of_a_large_batch() -> None:
     small, large = (keras.Sequential([layers.Dense(1, input_shape=(4,))]) for _ in range(2))
     large.set_weights(small.get_weights())
