@@ -84,7 +84,9 @@ class WorkerPool:
             name=f"onegraph-data-worker-{info.id}",
             daemon=True,
         )
-        with theirs, warnings.catch_warnings():
+        # What is sent refers to nothing in the main script: then a new process need not run it again, guarded or not.
+        hidden = isinstance(payload, bytes) and b"__main__" not in payload
+        with theirs, warnings.catch_warnings(), _hidden_script() if hidden else contextlib.nullcontext():
             # Python 3.12 warns of forking with threads; workers touch nothing that those may hold.
             warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
             process.start()
@@ -296,6 +298,21 @@ def choose_context(context: Any, recipe: Recipe, init_function: Any) -> tuple[An
                 hint="define them at the top level of a module (no lambdas), or use num_workers=0",
             ) from error
     return context, payload
+
+
+@contextlib.contextmanager
+def _hidden_script() -> Iterator[None]:
+    """Keep `multiprocessing` from telling new processes to run the main script again."""
+    main = sys.modules["__main__"]
+    before = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
+    if "__file__" in before:
+        del main.__file__
+    main.__spec__ = None
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(main, name, value)
 
 
 def _other_threads() -> bool:
