@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -150,12 +151,15 @@ def _texts(values: Any) -> list[str]:
     return [value.decode("utf-8") if isinstance(value, bytes) else str(value) for value in values]
 
 
-def write_keras_weights(layers: Mapping[str, Mapping[str, Array]], path: str | os.PathLike[str]) -> None:
+def write_keras_weights(
+    layers: Mapping[str, Mapping[str, Array]], path: str | os.PathLike[str], depthwise: Collection[str] = ()
+) -> None:
     """Write arrays as Keras does: a `.weights.h5` as Keras 3, any other name as Keras 2.
 
     Args:
         layers: for each layer its arrays by name, in Keras's order and layout.
         path: the file to write.
+        depthwise: which of the layers are depthwise convolutions: Keras 3 finds layers by class and number, not by name.
 
     Raises:
         StorageError: the file cannot be written.
@@ -167,8 +171,11 @@ def write_keras_weights(layers: Mapping[str, Mapping[str, Array]], path: str | o
     stream = io.BytesIO()
     with library.File(stream, "w") as opened:
         if os.fspath(path).endswith(".weights.h5"):
+            numbers: Counter[str] = Counter()
             for layer, arrays in layers.items():
-                group = opened.create_group(f"layers/{layer}/vars")
+                kind = "depthwise_conv2d" if layer in depthwise else _class_of(arrays)
+                group = opened.create_group(f"layers/{kind}{f'_{numbers[kind]}' if numbers[kind] else ''}/vars")
+                numbers[kind] += 1
                 group.attrs["name"] = layer
                 for number, array in enumerate(arrays.values()):
                     group.create_dataset(str(number), data=array)
@@ -184,3 +191,10 @@ def write_keras_weights(layers: Mapping[str, Mapping[str, Array]], path: str | o
                     group.create_dataset(name, data=array)
     with atomic_write(path) as file:
         file.write(stream.getbuffer())
+
+
+def _class_of(arrays: Mapping[str, Array]) -> str:
+    """The class of a layer as Keras 3 writes it, by its arrays."""
+    if "kernel" not in arrays:
+        return "batch_normalization"
+    return "dense" if arrays["kernel"].ndim == 2 else "conv2d"

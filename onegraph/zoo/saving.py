@@ -6,6 +6,7 @@ Read next: `weights.py`, which reads them.
 from __future__ import annotations
 
 import os
+import re
 from collections import OrderedDict
 from typing import Any, Final
 
@@ -19,8 +20,10 @@ from onegraph.interop.pytorch_writer import write_pytorch
 from onegraph.storage.safetensors import save_file
 from onegraph.storage.state import stored_tensor
 from onegraph.zoo import naming
+from onegraph.zoo.efficientnet import EfficientNet
 from onegraph.zoo.keras_form import is_keras
 from onegraph.zoo.layouts import Pair, keras_pairs, plain_pairs
+from onegraph.zoo.resnet import ResNet
 
 FORMATS: Final = ("torchvision", "timm", "keras", "safetensors")
 
@@ -85,6 +88,11 @@ def _save_keras(model: nn.Module, path: str | os.PathLike[str]) -> None:
         raise UnsupportedError(
             f"save_weights: Keras applications have no {type(model).__name__} of this kind", hint="use safetensors"
         )
+    if isinstance(model, EfficientNet):
+        raise UnsupportedError(
+            "save_weights: Keras keeps how images are prepared among the weights of an EfficientNet, and the zoo does not",
+            hint="use safetensors",
+        )
     if not is_keras(model):
         raise UnsupportedError(
             f"save_weights: with the same numbers Keras's {type(model).__name__} computes something else: padding of strided "
@@ -99,4 +107,15 @@ def _save_keras(model: nn.Module, path: str | os.PathLike[str]) -> None:
         if pair.minus:  # Keras's convolutions have biases here, which the normalization behind them undoes
             layers.setdefault(pair.minus.rpartition(".")[0], {})["bias"] = np.zeros(pair.shape, np.float32)
         layers.setdefault(layer, {})[kind] = np.ascontiguousarray(value)
-    write_keras_weights(layers, path)
+    order = sorted(layers, key=_shortcut_last) if isinstance(model, ResNet) else list(layers)
+    deep = {p.theirs.rpartition(".")[0] for p in keras_pairs(model, names) if p.layout == "depthwise"}
+    write_keras_weights({layer: layers[layer] for layer in order}, path, deep)
+
+
+def _shortcut_last(layer: str) -> tuple[int, int, int]:
+    """Where Keras has a layer of a residual network: the shortcut's before the last of a block, as it sorts by depth."""
+    found = re.fullmatch(r"conv(\d)_block(\d+)_(\d_(?:conv|bn))", layer)
+    if found is None:
+        return (0 if layer.startswith("conv1") else 9, 0, layer.endswith("_bn"))
+    order = ("1_conv", "1_bn", "2_conv", "2_bn", "0_conv", "3_conv", "0_bn", "3_bn")
+    return int(found[1]), int(found[2]), order.index(found[3])

@@ -74,6 +74,7 @@ def write_keras2(path: Path, found: dict[str, np.ndarray]) -> None:
                 group.create_dataset(names[kind], data=found[f"{layer}.{kind}"])
 
 
+BLOCK = ("1_conv", "1_bn", "2_conv", "2_bn", "0_conv", "3_conv", "0_bn", "3_bn")  # as Keras lists a first block
 QUICK = ("mobilenet_v3_small",)
 
 
@@ -125,6 +126,17 @@ def test_biases_of_residual_networks_go_into_the_means(tmp_path: Path) -> None:
     zoo.save_weights(net, tmp_path / "back.h5")
     again = read_keras_weights(tmp_path / "back.h5")
     assert again.keys() == found.keys() and not again["conv1_conv.bias"].any()
+    with h5py.File(tmp_path / "back.h5") as file:  # Keras 2 goes by the order of layers
+        order = [name.decode() for name in file.attrs["layer_names"]]
+    assert (
+        order[:10] == ["conv1_conv", "conv1_bn", *(f"conv2_block1_{n}" for n in BLOCK)] and order[-1] == "predictions"
+    )
+    zoo.save_weights(net, tmp_path / "back.weights.h5")
+    with h5py.File(tmp_path / "back.weights.h5") as file:  # Keras 3 by class and number
+        assert file["layers/conv2d_3/vars"].attrs["name"] == "conv2_block1_0_conv"
+        assert file["layers/batch_normalization/vars"].attrs["name"] == "conv1_bn" and "dense" in file["layers"]
+    with pytest.raises(UnsupportedError, match="how images are prepared"):
+        zoo.save_weights(zoo.as_keras(zoo.efficientnet_b0()), tmp_path / "c.h5")
     mean = found["conv1_bn.moving_mean"] - found["conv1_conv.bias"]
     np.testing.assert_allclose(again["conv1_bn.moving_mean"], mean, atol=1e-7)
 
