@@ -31,8 +31,8 @@ def class_image(
 
     Maximizes the score minus `weight_decay` times the sum of squares, by steps along the gradient, each of length `lr`
     times the root of the number of pixels and the share of it that is left (it falls to 0 along a line). Source: Simonyan,
-    Vedaldi, Zisserman, "Deep inside convolutional networks" (2013), section 2. Moving the image a little at each step, so that no pattern depends
-    on single pixels, is from Mordvintsev, Olah, Tyka, "Inceptionism" (2015).
+    Vedaldi, Zisserman, "Deep inside convolutional networks" (2013), section 2. Moving the image a little at each
+    step, so that no pattern depends on single pixels, is from Mordvintsev, Olah, Tyka, "Inceptionism" (2015).
 
     Args:
         model: a classifier of images: (N, C, H, W) -> (N, classes).

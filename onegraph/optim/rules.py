@@ -10,7 +10,7 @@ parameters and state as tensors.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from onegraph.ir.dtype import DType, float64
@@ -82,7 +82,7 @@ class Slot:
 
     start: float | str = 0.0
     scalar: bool = False
-    shape: Callable[[tuple[int, ...]], tuple[int, ...] | None] = tuple
+    shape: Callable[[tuple[int, ...]], tuple[int, ...] | None] = field(default_factory=lambda: tuple)
 
 
 @dataclass(frozen=True)
