@@ -10,6 +10,7 @@ import builtins
 import functools
 import importlib
 import importlib.util
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -26,6 +27,7 @@ def twin(name: str) -> ModuleType:
     if spec is None or spec.origin is None:
         raise ImportError(f"the zoo has no file {name!r}")
     module = ModuleType(f"{spec.name} on torch")
+    sys.modules[module.__name__] = module  # dataclasses look up the module that they are in
     module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _import}
     exec(compile(Path(spec.origin).read_text(), spec.origin, "exec"), module.__dict__)
     return module
@@ -39,7 +41,7 @@ def _import(
     level: int = 0,
 ) -> Any:
     """What `import` does inside such a file."""
-    if name == "onegraph" or name.startswith("onegraph.nn"):
+    if name == "onegraph" or name.startswith(("onegraph.nn", "onegraph.utils")):
         return importlib.import_module(name.replace("onegraph", "torch", 1))
     if name == "onegraph.frontend.tensor":
         return SimpleNamespace(Tensor=importlib.import_module("torch").Tensor)

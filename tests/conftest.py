@@ -9,6 +9,8 @@ import hypothesis
 import numpy as np
 import pytest
 
+collect_ignore_glob = ["*/record*.py"]  # scripts that need other libraries; they have no examples to run
+
 # Tests never judge by the clock, and every run tries the same examples, so that a failure can be repeated.
 hypothesis.settings.register_profile("onegraph", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("onegraph")

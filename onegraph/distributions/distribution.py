@@ -22,10 +22,8 @@ class Distribution:
     A subclass sets `arg_constraints` (the sets that its arguments are in) and `support`, and defines `rsample` or
     `sample`, `log_prob` and whatever else it knows. Its arguments are attributes; `expand` makes views of them.
 
-    Attributes:
-        batch_shape: of arguments: that many distributions side by side.
-        event_shape: of one value.
-        has_rsample: whether gradients flow from samples to arguments.
+    Its `batch_shape` says how many distributions stand side by side, its `event_shape` is that of one value, and `has_rsample`
+    says whether gradients flow from samples to arguments.
 
     Values are checked where they are known already. A value that waits to be computed is left to wait, unless
     `validate_args=True` asks for it.

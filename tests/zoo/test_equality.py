@@ -1,6 +1,6 @@
 """Every network gives what PyTorch's own modules give for the same weights, and weights go there and back in files.
 
-The networks of PyTorch are those of `torch_networks.py`. Weights that PyTorch saved are read by the zoo, weights that the
+The networks of PyTorch are those of `bench/twin.py`. Weights that PyTorch saved are read by the zoo, weights that the
 zoo saved by `torch.load(weights_only=True)`. What differs is at most 1e-4 of the largest output.
 """
 
@@ -17,7 +17,7 @@ from onegraph import zoo
 from onegraph.zoo.weights import load_into
 
 torch = pytest.importorskip("torch")
-from tests.zoo.torch_networks import networks  # noqa: E402  (needs torch)
+from bench.twin import twin_of  # noqa: E402  (needs torch)
 
 TOLERANCE = 1e-4
 QUICK = ("lenet5", "mlp", "resnet20", "squeezenet1_1", "mobilenet_v3_small", "resnet18", "gpt", "lstm", "vae")
@@ -48,7 +48,7 @@ def built(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
             "xavier_uniform_",
         ):
             patch.setattr(torch.nn.init, drawing, lambda tensor, *args, **options: tensor)
-        return networks()[name](**arguments(name)).eval()
+        return twin_of(zoo.NETWORKS[name].make)(**arguments(name)).eval()
 
 
 def filled(shapes: dict[str, tuple[int, ...]], seed: int) -> dict[str, np.ndarray]:
@@ -122,7 +122,8 @@ def marked(names: Any, quick: tuple[str, ...]) -> list[Any]:
 
 
 def test_every_network_is_built_from_both() -> None:
-    assert set(networks()) == set(zoo.NETWORKS)
+    for network in zoo.NETWORKS.values():
+        assert twin_of(network.make).__code__.co_filename == network.make.__wrapped__.__code__.co_filename  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", marked([n for n in zoo.NETWORKS if n != "resnet1202"], QUICK))
@@ -148,7 +149,7 @@ def test_compiled_networks_too(name: str, tmp_path: Path, monkeypatch: pytest.Mo
 def test_gradients_in_training_agree(name: str, options: dict[str, Any]) -> None:
     """In float64, where no rounding turns a ReLU the other way."""
     torch.manual_seed(0)
-    theirs = networks()[name](num_classes=10, **options).double().train()
+    theirs = twin_of(zoo.NETWORKS[name].make)(num_classes=10, **options).double().train()
     ours = zoo.network(name).make(num_classes=10, **options).double().train()
     ours.load_state_dict({key: value.numpy() for key, value in theirs.state_dict().items()})
     values, labels = batch(name, 8).astype(np.float64), np.arange(8)
