@@ -15,8 +15,10 @@ import numpy as np
 from onegraph.errors import StateError
 from onegraph.frontend.convert import tensor as make_tensor
 from onegraph.frontend.state import no_grad
-from onegraph.interop.keras_h5 import read_keras_weights, write_keras_weights
+from onegraph.interop.keras_h5 import _h5py, _weights_of_archive, read_keras_weights, write_keras_weights
+from onegraph.keras import keras_variables
 from onegraph.ops.shapes import show
+from onegraph.storage.atomic import atomic_write
 
 ENDINGS = (".h5", ".hdf5", ".keras")
 
@@ -62,6 +64,8 @@ def load_h5_weights(model: Any, path: Any, by_name: bool = False, skip_mismatch:
     Raises:
         StateError: lists all that is missing or of another shape; nothing is changed then.
     """
+    if not by_name and not skip_mismatch and _load_by_place(model, path):
+        return
     file: dict[str, list[np.ndarray[Any, Any]]] = {}
     for key, array in read_keras_weights(path).items():
         file.setdefault(key.rpartition(".")[0], []).append(array)
@@ -89,8 +93,29 @@ def load_h5_weights(model: Any, path: Any, by_name: bool = False, skip_mismatch:
             tensor.copy_(make_tensor(array, dtype=tensor.dtype))
 
 
+def _load_by_place(model: Any, path: Any) -> bool:
+    """Take the weights of a file of Keras 3 by their places, if all of them fit; says whether they did."""
+    library = _h5py()
+    try:
+        with open(path, "rb") as file:
+            start = file.read(8)
+        source = _weights_of_archive(path) if start[:2] == b"PK" else os.fspath(path)
+        with library.File(source, "r") as opened:
+            if "layer_names" in opened.attrs or "model_weights" in opened or not keras_variables.fits(model, opened):
+                return False
+            keras_variables.read(model, opened, os.fspath(path))
+    except (OSError, RuntimeError, ValueError, KeyError, AttributeError, TypeError):
+        return False  # the other way of reading says what is wrong
+    return True
+
+
 def save_h5_weights(model: Any, path: Any) -> None:
     """Write a model's weights as Keras does."""
+    if os.fspath(path).lower().endswith(".weights.h5"):
+        content = keras_variables.write(model, _h5py())
+        with atomic_write(path) as file:
+            file.write(content)
+        return
     arrays = {
         name: {kind: np.array(tensor.detach().numpy()) for kind, tensor in weights}
         for name, weights in _layers(model).items()

@@ -1,5 +1,6 @@
 """Models on disk: a folder with the architecture as JSON, the weights as safetensors, and the optimizer's state.
 
+A name that ends in `.keras` or `.h5` is written as Keras does (`keras_files.py`).
 Nothing in it is code: only classes that Keras knows, registered ones and `custom_objects` come out. Writing is atomic.
 Read next: `onegraph/storage/README.md`.
 """
@@ -8,16 +9,17 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from onegraph.errors import ArgumentError, StateError, StorageError, UnsupportedError
 from onegraph.frontend.state import no_grad
-from onegraph.keras import h5_weights
+from onegraph.keras import h5_weights, keras_files
 from onegraph.keras.layers.base import layers
 from onegraph.keras.registry import custom_object_scope, serialize
 from onegraph.ops.shapes import show
-from onegraph.storage.atomic import atomic_directory, read_directory
+from onegraph.storage.atomic import atomic_directory, atomic_write, delete_directory, read_directory
 from onegraph.storage.checkpoint import load, save
 
 VERSION = 1
@@ -36,6 +38,9 @@ def save_model(model: Any, path: Any, overwrite: bool, include_optimizer: bool) 
         UnsupportedError: a part of it, such as a lambda, cannot be described as data.
     """
     _check_target(path, overwrite)
+    if keras_files.is_whole_model(path):
+        _save_file(model, path, include_optimizer)
+        return
     description = {
         "format": "onegraph keras model",
         "version": VERSION,
@@ -62,6 +67,36 @@ def save_model(model: Any, path: Any, overwrite: bool, include_optimizer: bool) 
             save(state, folder / OPTIMIZER)
 
 
+def _save_file(model: Any, path: Any, include_optimizer: bool) -> None:
+    """Write one of Keras' own files; a folder of that name, which earlier versions wrote, gives way to it."""
+    compiled = _compile_config(model) if include_optimizer else None
+    state = None
+    if compiled is not None and model.optimizer._inner is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            save(model.optimizer.state_dict(), Path(folder) / OPTIMIZER)
+            state = (Path(folder) / OPTIMIZER).read_bytes()
+    content = keras_files.content(model, path, compiled, state)
+    if os.path.isdir(path):
+        if not (Path(path) / MODEL).is_file():
+            raise StorageError(f"cannot write {os.fspath(path)!r}: it is a folder, and no saved model")
+        delete_directory(path)
+    with atomic_write(path) as file:
+        file.write(content)
+
+
+def _load_file(path: Any, custom_objects: Any, compile: bool) -> Any:
+    model, compiled, state = keras_files.load(path, custom_objects)
+    if compile and compiled is not None:
+        with custom_object_scope(custom_objects):
+            model.compile(**_from_config(compiled))
+        if state is not None:
+            with tempfile.TemporaryDirectory() as folder:
+                (Path(folder) / OPTIMIZER).write_bytes(state)
+                model._loaded_state = load(Path(folder) / OPTIMIZER)
+            model.optimizer.iterations = int(model._loaded_state["iterations"])
+    return model
+
+
 def _check_target(path: Any, overwrite: bool) -> None:
     if not overwrite and os.path.exists(path):
         raise StorageError(f"cannot write {os.fspath(path)!r}: it is there already", hint="overwrite=True replaces it")
@@ -84,21 +119,26 @@ def _compile_config(model: Any) -> dict[str, Any] | None:
 
 
 def load_model(path: Any, custom_objects: Any = None, compile: bool = True, safe_mode: bool = True) -> Any:
-    """Read a model that `Model.save` wrote. Runs no code from the file.
+    """Read a model that `Model.save` or Keras wrote. Runs no code from the file.
 
     Args:
-        path: the folder.
+        path: a folder, or one of Keras' files (`.keras`, `.h5`).
         custom_objects: classes and functions of your own by name.
-        compile: with loss, metrics, and optimizer with its state.
+        compile: with loss, metrics, and optimizer; with its state, if onegraph wrote it.
+        safe_mode: taken for Keras' sake: code in a file is never run, and refused whatever this says.
 
     Raises:
         StorageError: it is missing or damaged.
+        UnsupportedError: it holds code, such as a Lambda of Keras; h5py is needed and not installed.
         ArgumentError: it names a class that is not known.
     """
     if os.path.isfile(path):
+        if keras_files.is_whole_model(path):
+            return _load_file(path, custom_objects, compile)
         raise StorageError(
             f"cannot read {os.fspath(path)!r}: it is a file, and a saved model is a folder",
-            hint="load_model reads what model.save wrote; model.load_weights reads a file of weights",
+            hint="load_model reads what model.save wrote, and .keras and .h5 of Keras; "
+            "model.load_weights reads a file of weights",
         )
     return read_directory(path, lambda folder: _load(folder, path, custom_objects, compile))
 
