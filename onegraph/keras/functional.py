@@ -151,8 +151,8 @@ class LayerGraph:
 
 def _input_layer(tensor: KerasTensor) -> Layer:
     layer: Layer | None = getattr(tensor, "layer", None)
-    if layer is None:  # a model that starts inside another: its input is a new one of the same shape
-        layer = InputLayer(batch_shape=tensor.shape, dtype=tensor.dtype)
+    if layer is None:  # a model that starts inside another
+        layer = InputLayer(input_tensor=tensor)
     return layer
 
 

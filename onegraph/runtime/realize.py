@@ -213,10 +213,16 @@ def scalar_buffer(value: Any, dtype: DType) -> Buffer:
 _shapes_seen: OrderedDict[Any, list[tuple[Any, ...]]] = OrderedDict()
 
 
+def _draws_only(pending: Pending) -> bool:
+    """Whether all that goes in is the state of a generator: initial weights, which differ in shape and cannot be padded."""
+    states = {i for n in pending.order if n.op == "random_bits" for i in n.inputs}
+    return bool(states) and all(buffer in states for buffer in pending.buffers)
+
+
 def _warn_of_changing_shapes(pending: Pending) -> None:
     """Say which input keeps changing its shape, once, when one computation is compiled for many shapes."""
     ops = tuple(n.op for n in pending.order)
-    if len(ops) < 8:
+    if len(ops) < 8 or _draws_only(pending):
         return
     shapes = tuple([n.value.array.shape for n in pending.buffers] + [n.shape for n in pending.order])
     seen = _shapes_seen.setdefault(ops, [])

@@ -80,6 +80,15 @@ def test_changing_shapes_warn_with_advice():
             y.sum().item()
 
 
+def test_initial_weights_of_many_shapes_do_not_warn():
+    with og.config.using(shape_change_warning=3, backend="reference"):
+        for n in range(1, 6):
+            assert og.nn.Linear(n, n + 1).weight.detach().numpy().shape == (n + 1, n)  # a warning is an error here
+        with pytest.warns(UserWarning, match="different input shapes"):
+            for n in range(1, 6):
+                (og.rand(n) * 2 + og.tensor([0.5] * n)).exp().tanh().sum().item()
+
+
 def test_a_loop_that_never_looks_is_realized_in_pieces():
     with og.config.using(lazy_limit=100):
         x = og.zeros(3)

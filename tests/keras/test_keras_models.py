@@ -110,6 +110,22 @@ def test_sequential_add_and_pop() -> None:
         Sequential([Dense(1, name="same"), Dense(1, name="same")])
 
 
+def test_inputs_and_outputs_of_each_layer() -> None:
+    model = Sequential([keras.Input((5,)), Dense(3, name="one")])
+    functional = Model(model.inputs, model.outputs)
+    assert [(layer.input_shape, layer.output_shape) for layer in functional.layers] == [
+        ((None, 5), (None, 5)),
+        ((None, 5), (None, 3)),
+    ]
+    assert functional.layers[0].output is functional.inputs[0]
+    inner = Model(model.layers[0].output, Dense(2)(model.output))  # starts where another one is in the middle
+    start = Input(tensor=model.layers[0].output)
+    assert start is model.layers[0].output
+    assert inner.layers[0].output is start
+    with pytest.raises(ArgumentError, match="the tensor is float32"):
+        Input(tensor=start, dtype="int32")
+
+
 def test_names_of_layers() -> None:
     model = Sequential([Dense(3, input_shape=(4,)), Dense(3), keras.MaxPooling2D()][:2])
     assert [layer.name for layer in model.layers] == ["dense", "dense_1"]

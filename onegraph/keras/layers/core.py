@@ -58,7 +58,7 @@ class InputLayer(Layer):
         dtype: element type, float32 if not given.
         sparse, ragged: not supported.
         batch_shape: shape with the batch, instead of `shape`.
-        input_tensor: a KerasTensor whose shape and dtype to take.
+        input_tensor: a KerasTensor to start from, as when a model starts inside another; it is the layer's output.
         optional: whether the input may be None.
         name: of the input.
     """
@@ -82,16 +82,31 @@ class InputLayer(Layer):
         if sparse or ragged:
             raise ArgumentError("InputLayer: sparse and ragged tensors do not exist here", hint="pad and use a mask")
         if input_tensor is not None:
-            batch_shape, dtype = input_tensor.shape, dtype or input_tensor.dtype
+            if dtype is not None and symbolic_input((), dtype).dtype is not input_tensor.dtype:
+                raise ArgumentError(f"InputLayer: dtype {dtype} was given, but the tensor is {input_tensor.dtype.name}")
+            batch_shape = input_tensor.shape
         self.optional = optional
         if batch_shape is None:
             if shape is None:
                 raise ArgumentError("InputLayer: give a shape", hint="Input(shape=(784,)) for samples of 784 numbers")
             batch_shape = (batch_size, *([shape] if isinstance(shape, int) else shape))
         self._batch_input_shape = tuple(batch_shape)
-        self.tensor = symbolic_input(self._batch_input_shape, dtype, self.name)
-        self.tensor.layer = self  # type: ignore[attr-defined]
+        if input_tensor is None:
+            input_tensor = symbolic_input(self._batch_input_shape, dtype, self.name)
+        self.tensor = input_tensor
+        if getattr(self.tensor, "layer", None) is None:
+            self.tensor.layer = self  # type: ignore[attr-defined]
         self.built = True
+
+    @property
+    def input(self) -> KerasTensor:
+        """The model's input, which comes from no other layer."""
+        return self.tensor
+
+    @property
+    def output(self) -> KerasTensor:
+        """The same tensor: an input layer changes nothing."""
+        return self.tensor
 
     def call(self, inputs: Any) -> Any:
         """The input itself."""
@@ -118,7 +133,7 @@ def Input(
         batch_shape: shape with the batch, instead of `shape`.
         sparse: not supported.
         name: of the input, for feeding a dict of arrays.
-        tensor: a KerasTensor whose shape and dtype to take.
+        tensor: a KerasTensor to start from; it is returned.
         optional: whether the input may be None.
 
     >>> Input((28, 28, 1)).shape
