@@ -20,6 +20,7 @@ _SMALL = (initializers.initializers, regularizers.regularizers, constraints.cons
 # Arguments that onegraph has no use for, whatever they say.
 _IGNORED = {"quantization_config", "build_config", "shared_object_id", "renorm_momentum", "batch_input_shape", "seed"}
 _FUNCTIONAL = ("Functional", "Model")
+_CALLED_OTHERWISE = {"GroupQueryAttention": "GroupedQueryAttention"}  # Keras' class, and its public name
 
 
 def model_entry(entry: Any) -> dict[str, Any]:
@@ -96,13 +97,15 @@ def _layer(entry: Mapping[str, Any]) -> dict[str, Any]:
         return _functional(kind, config)
     if kind == "Sequential":
         return _sequential(entry, config)
-    known = _own_name(entry, kind)
+    known = _own_name(entry, _CALLED_OTHERWISE.get(kind, kind))
     found = layers.find(known)
     given = {k: plain(v, where) for k, v in config.items()}
     if kind == "InputLayer" and "batch_shape" not in given:
         given["batch_shape"] = given.pop("batch_input_shape", None)
     if isinstance(found, type) and found.__module__.startswith("onegraph.keras."):
         given = _known_arguments(found, given, where)
+    else:
+        given = {k: v for k, v in given.items() if k not in _IGNORED or v is not None}
     return {"class_name": known, "config": given}
 
 
@@ -117,7 +120,9 @@ def _known_arguments(cls: type, given: dict[str, Any], where: str) -> dict[str, 
     names = constructor_names(cls)
     own = {k: v for k, v in given.items() if k in names}
     spare = {k: v for k, v in given.items() if k not in names and k not in _IGNORED}
-    strange = [k for k, v in spare.items() if v is not None and v is not False]
+    strange = [
+        k for k, v in spare.items() if v is not None and v is not False and (k, v) != ("data_format", "channels_last")
+    ]
     if strange:
         raise ArgumentError(f"{where}: {cls.__name__} does not take {', '.join(strange)}", hint="save it with Keras 3")
     return own
@@ -141,7 +146,7 @@ def _functional(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
     made = []
     for entry in config["layers"]:
         nodes = entry.get("inbound_nodes") or []
-        if "ops" in str(entry.get("module") or "").split("."):
+        if _is_operation(entry, nodes):
             made.append(_operation(entry, nodes))
             continue
         layer = _layer(entry)
@@ -156,6 +161,21 @@ def _functional(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
     }
     own = kind if kind in registry._custom else "Model"
     return {"class_name": own, "config": given}
+
+
+def _is_operation(entry: Mapping[str, Any], nodes: list[Any]) -> bool:
+    """Whether an entry is a function of `keras.ops`; without a module, as in a `.h5`, its arguments tell."""
+    from onegraph.keras.ops.dispatch import OPERATIONS
+
+    if entry.get("module"):
+        return "ops" in str(entry["module"]).split(".")
+    kind = str(entry["class_name"])
+    if kind in registry._custom:
+        return False
+    pair = bool(nodes) and isinstance(nodes[0], Mapping) and len(nodes[0].get("args", [])) == 2
+    return (kind not in layers.known and snake_case(kind) in OPERATIONS) or (
+        kind in ("Add", "Subtract", "Multiply", "Maximum", "Minimum") and pair
+    )
 
 
 def _ends(value: Any) -> Any:
@@ -191,7 +211,7 @@ def _place(value: Any) -> Any:
 
 def _operation(entry: Mapping[str, Any], nodes: list[Any]) -> dict[str, Any]:
     """A call of `keras.ops`, which Keras writes as an object of a class with the function's name."""
-    from onegraph.keras.ops.dispatch import OPERATIONS
+    from onegraph.keras.ops.dispatch import OPERATIONS  # imported late: operations need layers
 
     operation = snake_case(str(entry["class_name"]))
     given = dict(entry["config"])

@@ -12,15 +12,15 @@ from onegraph.keras import constraints, initializers, registry, regularizers
 from onegraph.keras.layers.base import layers
 from onegraph.keras.layers.symbolic import flatten
 
-# Arguments that Keras 3 does not take, and the values that mean nothing.
+# Arguments that Keras 3 does not take, at all or in one layer, and the values that mean nothing.
 _OURS: dict[str, tuple[Any, ...]] = {
-    "mode": (0, None),
     "input_dim": (None,),
     "input_length": (None,),
     "zero_output_for_mask": (False,),
     "weights": (None,),
-    "batch_size": (None,),
-    "input_tensor": (None,),
+    "data_format": (None,),
+    "BatchNormalization.mode": (0, None),
+    "Embedding.dropout": (0.0, None),
 }
 _ARITHMETIC = {
     "add": "Add",
@@ -107,11 +107,16 @@ def _layer(entry: dict[str, Any], layer: Any = None) -> dict[str, Any]:
     if kind == "InputLayer":
         return _object("keras.layers", kind, _input(config))
     given = {k: values(v) for k, v in config.items()}
-    for key, nothing in _OURS.items():
-        if key in given and given[key] not in nothing and key in ("mode",):
-            raise UnsupportedError(f"layer {name!r} ({kind}): Keras 3 has no argument {key!r}")
-        if key in given and given[key] in nothing:
+    for place, nothing in _OURS.items():
+        owner, _, key = place.rpartition(".")
+        if key not in given or owner not in ("", kind):
+            continue
+        if given[key] in nothing:
             del given[key]
+        elif owner:
+            raise UnsupportedError(
+                f"layer {name!r} ({kind}): Keras 3 has no argument {key!r}", hint="save into a folder"
+            )
     if kind in registry._custom or kind not in layers.known:
         return _own(kind, given)
     if kind == "Lambda":

@@ -22,6 +22,8 @@ from onegraph.ops.shapes import show
 # Attributes that Keras shows under a name of its own, which it visits first.
 _SHOWN = ("_query_dense", "_key_dense", "_value_dense", "_output_dense", "_query_gate_dense")
 
+_CALLED_OTHERWISE = {"GroupedQueryAttention": "GroupQueryAttention"}  # the public name of a class, and Keras' own
+
 
 def places(model: Any) -> Iterator[tuple[str, Any, list[Any]]]:
     """The group of each layer in the file, the layer, and its own weights in Keras' order."""
@@ -57,7 +59,7 @@ def _walk(module: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any, li
 def _container(layers: list[Any], path: str, seen: set[int]) -> Iterator[tuple[str, Any, list[Any]]]:
     used: dict[str, int] = {}
     for layer in layers:
-        kind = backend.snake_case(type(layer).__name__)
+        kind = backend.snake_case(_CALLED_OTHERWISE.get(type(layer).__name__, type(layer).__name__))
         number = used[kind] = used.get(kind, -1) + 1
         yield from _walk(layer, f"{path}/{kind}_{number}" if number else f"{path}/{kind}", seen)
 

@@ -158,11 +158,14 @@ class Model(Trainer, GeneratorMethods, Layer):
         print_summary(self, line_length, print_fn or print)
 
     def save(self, path: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
-        """Write architecture, weights, and the optimizer with its state, into a folder; whole or not at all."""
+        """Write architecture, weights, and the optimizer with its state; whole or not at all.
+
+        A path that ends in `.keras` or `.h5` becomes a file that Keras reads, too (needs h5py); any other a folder.
+        """
         save_model(self, path, overwrite, include_optimizer)
 
     def save_weights(self, path: Any, overwrite: bool = True) -> None:
-        """Write the weights into a safetensors file."""
+        """Write the weights: as Keras does for names that end in `.h5` or `.weights.h5`, else into a safetensors file."""
         save_weights(self, path, overwrite)
 
     def load_weights(self, path: Any, by_name: bool = False, skip_mismatch: bool = False) -> None:

@@ -79,9 +79,23 @@ def _save_file(model: Any, path: Any, include_optimizer: bool) -> None:
     if os.path.isdir(path):
         if not (Path(path) / MODEL).is_file():
             raise StorageError(f"cannot write {os.fspath(path)!r}: it is a folder, and no saved model")
-        delete_directory(path)
+        _replace_folder(Path(path), content)
+        return
     with atomic_write(path) as file:
         file.write(content)
+
+
+def _replace_folder(path: Path, content: bytes) -> None:
+    """Put a file in a folder's place; the folder comes back if that fails."""
+    aside = path.with_name(path.name + ".replaced")
+    path.rename(aside)
+    try:
+        with atomic_write(path) as file:
+            file.write(content)
+    except BaseException:
+        aside.rename(path)
+        raise
+    delete_directory(aside)
 
 
 def _load_file(path: Any, custom_objects: Any, compile: bool) -> Any:
