@@ -1,4 +1,7 @@
-"""Names that well-known books and examples of Keras use: each is there, takes the arguments used, and is checked somewhere.
+"""Names that well-known books and examples of Keras use: each is there and takes the arguments used.
+
+The most used ones have a small expression here whose value is compared (`cases_names.py`, `CHECKS`); of the others only
+that another test uses the name.
 
 `surface.tsv` has a name, how often it is used, and the keyword arguments that it was seen with. `<obj>.` are methods.
 """
@@ -16,11 +19,12 @@ import pytest
 import onegraph as og
 from onegraph import keras
 from onegraph.errors import ArgumentError, DownloadError, StateError
+from tests.keras.cases_names import VALUES
 
 HERE = Path(__file__).parent
 ROWS = [line.split("\t") for line in (HERE / "surface.tsv").read_text().splitlines()]
 TESTS = "".join(p.read_text() for p in HERE.glob("test_*.py") if p.name != "test_keras_names.py") + "".join(
-    p.read_text() for p in HERE.glob("cases*.py")
+    p.read_text() for p in HERE.glob("cases*.py") if p.name != "cases_names.py"
 )
 COUNTS = {  # parameters with the head, and without it
     "VGG16": (138_357_544, 14_714_688),
@@ -135,6 +139,17 @@ def _filtering() -> bool:
     return not keras.config.is_traceback_filtering_enabled()
 
 
+def _run(layer: Any, value: Any) -> Any:
+    return layer(value).detach().numpy().tolist()
+
+
+def _moved(optimizer: Any) -> float:
+    """Where a weight of 1 is after one step with the gradient 1."""
+    weight = keras.Variable(1.0)
+    optimizer.apply([K.constant(1.0)], [weight])
+    return round(float(weight.numpy()), 4)
+
+
 def find(name: str) -> Any:
     found: Any = keras
     for part in name.split(".")[1:]:
@@ -158,8 +173,18 @@ def test_it_takes_the_arguments_that_are_used(row: list[str]) -> None:
     assert [k for k in row[2].split(",") if not (k in parameters or k in old or anything)] == []
 
 
-@pytest.mark.parametrize("name", [row[0] for row in ROWS])
-def test_its_behaviour_is_checked(name: str) -> None:
+@pytest.mark.parametrize("name", VALUES)
+def test_it_gives_the_expected_value(name: str) -> None:
+    expression, expected = VALUES[name]
+    assert name.rpartition(".")[2] in expression
+    x = np.array([[1.0, 2.0], [3.0, 4.0]], "float32")
+    names = {"k": keras, "K": K, "L": keras.layers, "np": np, "x": x, "shape": _shape, "run": _run, "moved": _moved}
+    with og.config.using(backend="reference", shape_change_warning=10_000):
+        assert eval(expression, names) == expected
+
+
+@pytest.mark.parametrize("name", [row[0] for row in ROWS if row[0] not in VALUES])
+def test_it_is_checked_or_used_in_another_test(name: str) -> None:
     if name in CHECKS:
         with og.config.using(backend="reference"):
             assert CHECKS[name]()
@@ -169,6 +194,8 @@ def test_its_behaviour_is_checked(name: str) -> None:
 
 def test_how_many_there_are() -> None:
     assert len(ROWS) == 293
+    assert {row[0] for row in ROWS} >= {*VALUES, *CHECKS}
+    assert len(VALUES) + len(CHECKS) > 130
     assert sum(row[0].startswith("<obj>") for row in ROWS) > 30
 
 
