@@ -172,10 +172,10 @@ def _is_operation(entry: Mapping[str, Any], nodes: list[Any]) -> bool:
     kind = str(entry["class_name"])
     if kind in registry._custom:
         return False
+    if kind not in layers.known:
+        return snake_case(kind) in OPERATIONS
     pair = bool(nodes) and isinstance(nodes[0], Mapping) and len(nodes[0].get("args", [])) == 2
-    return (kind not in layers.known and snake_case(kind) in OPERATIONS) or (
-        kind in ("Add", "Subtract", "Multiply", "Maximum", "Minimum") and pair
-    )
+    return pair and kind in ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
 
 
 def _ends(value: Any) -> Any:
