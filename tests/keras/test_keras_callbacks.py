@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,12 @@ from onegraph.keras.optimizers import schedules
 
 x = np.random.default_rng(0).standard_normal((12, 4)).astype(np.float32)
 y = x.sum(1, keepdims=True)
+
+
+@pytest.fixture(autouse=True)
+def reference() -> Iterator[None]:
+    with og.config.using(backend="reference", shape_change_warning=10_000):  # nothing here is about compiling
+        yield
 
 
 def model(rate: float = 0.05, **options: Any) -> Sequential:
