@@ -19,10 +19,8 @@ from onegraph.frontend.state import no_grad
 from onegraph.keras import backend
 from onegraph.ops.shapes import show
 
-# Attributes that Keras shows under a name of its own, which it visits first.
+# Attributes that MultiHeadAttention of Keras shows under other names, too, which it visits first.
 _SHOWN = ("_query_dense", "_key_dense", "_value_dense", "_output_dense", "_query_gate_dense")
-
-_CALLED_OTHERWISE = {"GroupedQueryAttention": "GroupQueryAttention"}  # the public name of a class, and Keras' own
 
 
 def places(model: Any) -> Iterator[tuple[str, Any, list[Any]]]:
@@ -41,8 +39,9 @@ def _walk(module: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any, li
     if getattr(module, "_graph", None) is not None or hasattr(module, "_sequence"):
         yield from _container(module.layers, f"{prefix}layers", seen)
     inside = {name for names in getattr(module, "_tracked_names", {}).values() for name in names}
+    shown = _SHOWN if any(cls.__name__ == "MultiHeadAttention" for cls in type(module).__mro__) else ()
     children: dict[str, Any] = {
-        name.removeprefix("_") if name in _SHOWN else name: child
+        name.removeprefix("_") if name in shown else name: child
         for name, child in module._modules.items()
         if name not in inside and child is not None
     }
@@ -59,7 +58,7 @@ def _walk(module: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any, li
 def _container(layers: list[Any], path: str, seen: set[int]) -> Iterator[tuple[str, Any, list[Any]]]:
     used: dict[str, int] = {}
     for layer in layers:
-        kind = backend.snake_case(_CALLED_OTHERWISE.get(type(layer).__name__, type(layer).__name__))
+        kind = backend.snake_case(type(layer).__name__)
         number = used[kind] = used.get(kind, -1) + 1
         yield from _walk(layer, f"{path}/{kind}_{number}" if number else f"{path}/{kind}", seen)
 

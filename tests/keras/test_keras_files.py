@@ -188,3 +188,15 @@ def test_without_h5py_the_message_says_what_to_install(tmp_path: Path, monkeypat
     with pytest.raises(UnsupportedError, match="h5py") as caught:
         load_model(FILES / "sequence.keras")
     assert "onegraph[h5]" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("kind", "group"), [("MultiHeadAttention", "query_dense"), ("GroupedQueryAttention", "_query_dense")]
+)
+def test_attention_has_the_groups_of_keras(kind: str, group: str, tmp_path: Path) -> None:
+    made = {"MultiHeadAttention": (2, 3), "GroupedQueryAttention": (3, 2, 1)}[kind]
+    x = keras.Input((3, 4))
+    layer = getattr(layers, kind)(*made, name="attention")
+    keras.Model(x, layer(x, x)).save_weights(tmp_path / "w.weights.h5")
+    snake = {"MultiHeadAttention": "multi_head_attention", "GroupedQueryAttention": "grouped_query_attention"}[kind]
+    assert groups(tmp_path / "w.weights.h5")[f"layers/{snake}/{group}/vars/0"] == (4, 2, 3)
