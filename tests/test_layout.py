@@ -30,6 +30,11 @@ def files() -> tuple[Path, ...]:
     return tuple(sorted(path for path in found if "_build" not in path.parts))
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def functions(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, Function]]:
     """Every function in a file, nested ones included, with its dotted name."""
     for node in ast.iter_child_nodes(tree):
@@ -65,7 +70,7 @@ def test_functions_are_short() -> None:
     lengths = {
         f"{path.relative_to(ROOT)}::{name}": length(function)
         for path in files()
-        for name, function in functions(ast.parse(path.read_text()))
+        for name, function in functions(parsed(path))
     }
     assert compare(lengths, FUNCTION_LINES, LONG_FUNCTIONS) == []
 
@@ -74,7 +79,7 @@ def test_files_say_what_they_are_for() -> None:
     silent = [
         str(path.relative_to(ROOT))
         for path in files()
-        if path.read_text().strip() and ast.get_docstring(ast.parse(path.read_text())) is None
+        if path.read_text().strip() and ast.get_docstring(parsed(path)) is None
     ]
     assert silent == []
 
