@@ -38,6 +38,8 @@ def parsed(path: Path) -> ast.Module:
 def functions(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, Function]]:
     """Every function in a file, nested ones included, with its dotted name."""
     for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.expr):
+            continue  # no function stands in an expression, and most nodes are expressions
         if isinstance(node, Function):
             yield prefix + node.name, node
         scope = f"{prefix}{node.name}." if isinstance(node, Function | ast.ClassDef) else prefix
