@@ -126,6 +126,7 @@ def _layer(entry: dict[str, Any], layer: Any = None) -> dict[str, Any]:
         )
     if layers.known[kind].__name__ != kind or kind in ("Arithmetic", "GetItem", "OperationLayer"):
         raise UnsupportedError(f"layer {name!r} ({kind}) does not exist in Keras 3", hint="save into a folder")
+    kind = "GroupQueryAttention" if kind == "GroupedQueryAttention" else kind  # Keras' public name
     return _object("keras.layers", kind, given)
 
 
