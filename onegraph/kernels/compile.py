@@ -108,11 +108,13 @@ def load(code: bytes, *names: str) -> list[int]:
     """
     import llvmlite.binding as llvm
 
-    missing = [name for name in undefined_symbols(code) if not llvm.address_of_symbol(name)]
-    if missing:
-        raise CompileError(f"machine code of {names[0]} calls {', '.join(missing)}, which this process does not have")
     with _lock:
-        engine = _engine()
+        engine = _engine()  # LLVM finds the functions of the process only once it has an engine
+        missing = [name for name in undefined_symbols(code) if not llvm.address_of_symbol(name)]
+        if missing:
+            raise CompileError(
+                f"machine code of {names[0]} calls {', '.join(missing)}, which this process does not have"
+            )
         engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         engine.finalize_object()
         return [int(engine.get_function_address(name)) for name in names]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -120,6 +122,13 @@ def test_code_that_needs_a_missing_function_is_refused() -> None:
     text = "declare void @nobody_has_this()\ndefine void @calls_it() {\n call void @nobody_has_this()\n ret void\n}"
     with pytest.raises(CompileError, match="calls_it calls nobody_has_this, which this process does not have"):
         load(compile_text(text), "calls_it")
+
+
+def test_the_first_kernel_of_a_process_may_call_functions_of_libc() -> None:
+    text = "declare ptr @memset(ptr, i32, i64)\n"
+    text += "define void @first(ptr %p, i64 %n) {\n call ptr @memset(ptr %p, i32 1, i64 %n)\n ret void\n}"
+    code = f"from onegraph.kernels.compile import compile_text, load\nassert load(compile_text({text!r}), 'first')[0]"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 @pytest.mark.parametrize("cpu", ["x86-64-v3", "x86-64-v4"])
