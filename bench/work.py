@@ -77,8 +77,6 @@ def _signals(
 def image_work(name: str, number: int, size: int, classes: int = 1000, width: float = 1.0) -> Work:
     """A convolutional network on a batch of colour images."""
     options: dict[str, Any] = {"classes": classes, "width": width}
-    if name == "vgg16":
-        options["size"] = size
     return Work(
         lambda framework: getattr(models, name)(framework, **options), _images(number, size, classes), rate=1e-5
     )

@@ -1,13 +1,12 @@
-"""The networks that are measured, each written once against a namespace that is `torch` or `onegraph`.
+"""The networks that are measured, each made once for `torch` and once for `onegraph` from the same text.
 
-onegraph follows PyTorch's names, so `resnet50(torch)` and `resnet50(onegraph)` run the same lines; where a layer is
-missing the model says what it uses instead. Nothing here imports either library. Read next: `residual.py`, `weights.py`.
+Those for images are the zoo's (`bench/twin.py` makes PyTorch's of them); Inception v3 and networks for sequences, which are
+measured in sizes that the zoo does not have, are written against a namespace that is either library. Read next: `images.py`,
+`weights.py`.
 """
 
-from bench.models.branches import densenet121, inception
-from bench.models.mobile import mobilenet
-from bench.models.plain import lenet5, vgg16
-from bench.models.residual import resnet18, resnet50
+from bench.models.images import densenet121, lenet5, mobilenet, resnet18, resnet50, vgg16
+from bench.models.inception import inception
 from bench.models.sequences import gpt, lstm
 from bench.models.weights import copy_arrays, first_arrays
 

@@ -1,7 +1,6 @@
-"""Networks that concatenate branches: DenseNet-121 and Inception-v3 (without its auxiliary classifier).
+"""Inception v3 without its auxiliary head, and with a width, which the zoo's has not.
 
-Sources: Huang, Liu, van der Maaten, Weinberger, "Densely connected convolutional networks" (2016); Szegedy et al.,
-"Rethinking the Inception architecture for computer vision" (2015). Read next: `mobile.py`.
+Source: Szegedy et al., "Rethinking the Inception architecture for computer vision" (2015). Read next: `sequences.py`.
 """
 
 from __future__ import annotations
@@ -9,35 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from bench.models.parts import Framework, branches_class, convolution, scaled
-
-
-def _dense_layer(framework: Framework, inputs: int, growth: int) -> Any:
-    nn = framework.nn
-    new = nn.Sequential(
-        nn.BatchNorm2d(inputs),
-        nn.ReLU(inplace=False),  # its input is read by other layers as well
-        *convolution(framework, inputs, 4 * growth, 1),
-        nn.Conv2d(4 * growth, growth, 3, padding=1, bias=False),
-    )
-    return branches_class(framework)(nn.Identity(), new)
-
-
-def densenet121(framework: Framework, classes: int = 1000, width: float = 1.0) -> Any:
-    """DenseNet-121 for images of shape (N, 3, 224, 224), or of any other size from 32 on."""
-    nn = framework.nn
-    growth, channels = scaled(32, width), scaled(64, width)
-    layers = convolution(framework, 3, channels, 7, stride=2, padding=3)
-    layers.append(nn.MaxPool2d(3, stride=2, padding=1))
-    for block, count in enumerate((6, 12, 24, 16)):
-        if block:
-            layers += [nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
-            layers += [nn.Conv2d(channels, channels // 2, 1, bias=False), nn.AvgPool2d(2)]
-            channels //= 2
-        for _ in range(count):
-            layers.append(_dense_layer(framework, channels, growth))
-            channels += growth
-    layers += [nn.BatchNorm2d(channels), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-    return nn.Sequential(*layers, nn.Linear(channels, classes))
 
 
 class _Inception:
