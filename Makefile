@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo check test test-all oracle pretrained tiny docs bench clean
+.PHONY: help demo check test test-all oracle zoo pretrained tiny docs bench clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
