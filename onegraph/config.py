@@ -91,6 +91,8 @@ class Settings:
     processor). To be chosen before anything is compiled."""
     guard_pages: bool = False
     """Put every value of the native backend against a page that must not be touched (for tests; slow)."""
+    check_finite: str = ""
+    """Stop at results that are not finite and name the operation and its line: "nan" for NaN alone, "inf" for infinities too."""
     shape_change_warning: int = 16
     """Distinct input shapes of one computation after which a warning explains padding and bucketing."""
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from onegraph.errors import GradientError, ShapeError
-from onegraph.ir.node import Node, capture_source, input_node, scopes
+from onegraph.ir.node import Node, Source, capture_source, input_node, scopes
 from onegraph.ir.traverse import substitute, topological
 from onegraph.ops.binary import ADD
 from onegraph.ops.leaf import constant
@@ -18,6 +18,10 @@ from onegraph.ops.movement import expand_to
 from onegraph.ops.record import record_of, set_differentiate
 from onegraph.ops.reduction import sum_to_shape
 from onegraph.ops.shapes import same_shape, show
+
+
+GRADIENTS = "gradients/"
+"""The scope of operations of a derivative; the layer's own scope follows."""
 
 
 def gradient(outputs: Sequence[Node], seeds: Sequence[Node | None], wrt: Sequence[Node]) -> list[Node | None]:
@@ -45,13 +49,14 @@ def _gradient(outputs: Sequence[Node], seeds: Sequence[Node | None], wrt: Sequen
     for output, seed in zip(outputs, seeds, strict=True):
         if output in active:
             _accumulate(sums, output, _seed(output, seed))
-    wanted = set(wrt)
+    wanted, call = set(wrt), scopes.source
     for node in reversed(order):
         g = sums.get(node)
         if g is None or not node.inputs:
             continue
         if node not in wanted:
             del sums[node]  # nobody asks again: let go of it
+        scopes.source = call if node.source is None else _of_gradient(node.source)
         if node.op == "item":
             index = node.attributes["index"]
             parts = sums.setdefault(node.inputs[0], {})
@@ -59,6 +64,12 @@ def _gradient(outputs: Sequence[Node], seeds: Sequence[Node | None], wrt: Sequen
         elif any(i in active for i in node.inputs):
             _backpropagate(node, g, active, sums)
     return [sums.get(node) for node in wrt]
+
+
+def _of_gradient(source: Source) -> Source:
+    """Where a part of a derivative comes from: the line of the operation that it is the derivative of."""
+    file, line, scope = source
+    return file, line, GRADIENTS + scope
 
 
 def _is_detached(node: Node) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from onegraph.config import settings, using
 from onegraph.frontend import (
+    anomaly,
     autograd,
     convert,
     copying,
@@ -46,6 +47,8 @@ for _name in ("mm", "matmul"):
     namespaces[""][_name] = sparse.dispatching(namespaces[""][_name])
 for _name in ("Variable", "functional", "gradcheck"):
     setattr(autograd, _name, getattr(functional_autograd, _name))
+for _name in ("detect_anomaly", "set_detect_anomaly", "is_anomaly_enabled", "is_anomaly_check_nan_enabled"):
+    setattr(autograd, _name, getattr(anomaly, _name))
 autograd.set_grad_enabled, autograd.inference_mode = set_grad_enabled, inference_mode  # type: ignore[attr-defined]
 for _name, _method in {
     **convert.METHODS,

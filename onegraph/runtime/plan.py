@@ -26,11 +26,13 @@ class Plan:
     """A compiled graph.
 
     Attributes:
+        recorded: the graph before the passes.
         graph: what was compiled, after the passes.
         runs: how often it ran.
     """
 
     def __init__(self, graph: Graph, backend: Backend, replaced: Sequence[tuple[int, int]] = ()) -> None:
+        self.recorded = graph
         self.graph = optimize(graph)
         self.executable: Executable = backend.compile(self.graph, replaced)
         self.backend = backend
