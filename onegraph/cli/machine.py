@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from onegraph.backends.native.available_memory import control_groups, read_text
+
 _VECTORS = {
     "x86": ("sse2", "sse4.2", "avx", "f16c", "fma", "avx2", "avx512f", "avx512bw", "avx512vl", "avx512vnni",
             "avx512bf16", "avx512fp16", "avxvnni", "amx-tile", "amx-int8", "amx-bf16"),
@@ -38,13 +40,6 @@ class Gpu:
     memory: int | None = None
 
 
-def _read(path: str) -> str | None:
-    try:
-        return Path(path).read_text(errors="replace").strip()
-    except OSError:
-        return None
-
-
 def _sysctl(name: str) -> str | None:
     """A setting of macOS's kernel."""
     if platform.system() != "Darwin":
@@ -58,7 +53,7 @@ def _sysctl(name: str) -> str | None:
 
 def processor_name() -> str:
     """What the maker calls the processor."""
-    match = re.search(r"^(?:model name|Model|Hardware)\s*:\s*(.+)$", _read("/proc/cpuinfo") or "", re.MULTILINE)
+    match = re.search(r"^(?:model name|Model|Hardware)\s*:\s*(.+)$", read_text("/proc/cpuinfo") or "", re.MULTILINE)
     name = match.group(1) if match else _sysctl("machdep.cpu.brand_string")
     return re.sub(r"\s+", " ", name or platform.processor() or platform.machine() or "unknown").strip()
 
@@ -87,26 +82,14 @@ def cores() -> dict[str, float | int | None]:
     return {"present": os.cpu_count(), "allowed": allowed, "quota": cgroup_quota(Path("/"))}
 
 
-def _cgroup_files(root: Path, name: str) -> list[Path]:
-    """Where a limit of version 2 may stand: for each group from this process's own up to the outermost."""
-    own = _read(str(root / "proc/self/cgroup")) or ""
-    match = re.search(r"^0::/?(.*)$", own, re.MULTILINE)
-    group = root / "sys/fs/cgroup"
-    paths = [group / name]
-    for part in Path(match.group(1)).parts if match else ():
-        group = group / part
-        paths.append(group / name)
-    return paths
-
-
 def cgroup_quota(root: Path) -> float | None:
     """How many cores' worth of time the container may use, or None without a limit."""
     found = []
-    for path in _cgroup_files(root, "cpu.max"):
-        parts = (_read(str(path)) or "").split()
+    for path in [g / "cpu.max" for g in control_groups(root)]:
+        parts = (read_text(str(path)) or "").split()
         if len(parts) == 2 and parts[0] != "max":
             found.append(int(parts[0]) / int(parts[1]))
-    quota, period = (_read(str(root / f"sys/fs/cgroup/cpu/cpu.cfs_{name}_us")) for name in ("quota", "period"))
+    quota, period = (read_text(str(root / f"sys/fs/cgroup/cpu/cpu.cfs_{name}_us")) for name in ("quota", "period"))
     if quota and period and int(quota) > 0:
         found.append(int(quota) / int(period))
     return min(found, default=None)
@@ -114,8 +97,8 @@ def cgroup_quota(root: Path) -> float | None:
 
 def cgroup_memory(root: Path) -> int | None:
     """Bytes of memory that the container may use, or None without a limit."""
-    paths = [*_cgroup_files(root, "memory.max"), root / "sys/fs/cgroup/memory/memory.limit_in_bytes"]
-    limits = [int(text) for text in (_read(str(path)) for path in paths) if text and text.isdigit()]
+    paths = [*[g / "memory.max" for g in control_groups(root)], root / "sys/fs/cgroup/memory/memory.limit_in_bytes"]
+    limits = [int(text) for text in (read_text(str(path)) for path in paths) if text and text.isdigit()]
     # Version 1 says "no limit" by a huge number.
     return min((limit for limit in limits if limit < 1 << 60), default=None)
 
@@ -124,7 +107,7 @@ def caches() -> dict[str, int]:
     """Bytes of each cache that the first core sees, by name (L1 data, L2, ...)."""
     found: dict[str, int] = {}
     for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
-        level, kind, size = (_read(str(folder / name)) for name in ("level", "type", "size"))
+        level, kind, size = (read_text(str(folder / name)) for name in ("level", "type", "size"))
         match = re.fullmatch(r"(\d+)([KMG]?)", size or "")
         if level and match and kind != "Instruction":
             scale = {"": 0, "K": 10, "M": 20, "G": 30}[match.group(2)]
@@ -138,7 +121,7 @@ def caches() -> dict[str, int]:
 
 def memory() -> dict[str, int | None]:
     """Bytes of memory: `total`, `available` to new programs, and the `limit` of the container."""
-    text = _read("/proc/meminfo") or ""
+    text = read_text("/proc/meminfo") or ""
     sizes = {name: int(kilobytes) << 10 for name, kilobytes in re.findall(r"^(\w+):\s+(\d+) kB$", text, re.MULTILINE)}
     total, available = sizes.get("MemTotal"), sizes.get("MemAvailable")
     if total is None and (size := _sysctl("hw.memsize")):

@@ -82,7 +82,10 @@ def test_the_layer_is_named() -> None:
     net = Net()
     with og.no_grad():
         net.inner[0].weight.fill_(1e30)
-    with og.autograd.detect_anomaly(check_infinity=True), pytest.raises(NotFiniteError, match=r"in layer Net\.inner\.0"):
+    with (
+        og.autograd.detect_anomaly(check_infinity=True),
+        pytest.raises(NotFiniteError, match=r"in layer Net\.inner\.0"),
+    ):
         net(og.full((1, 2), 1e30)).sum().item()
 
 
@@ -125,7 +128,10 @@ def test_infinities_are_errors_when_asked_and_masks_never() -> None:
 def test_half_precision_overflows_are_found() -> None:
     for dtype, large, value in ((og.float16, 60000.0, "6e.04"), (og.bfloat16, 3e38, "3.004e.38")):
         x = og.full((2,), large, dtype=dtype)
-        with og.autograd.detect_anomaly(check_infinity=True), pytest.raises(NotFiniteError, match=rf"has 2 infinite of 2 values.*from {value}"):
+        with (
+            og.autograd.detect_anomaly(check_infinity=True),
+            pytest.raises(NotFiniteError, match=rf"has 2 infinite of 2 values.*from {value}"),
+        ):
             (x + x).tolist()
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from onegraph.backends.contract import Buffer
+from onegraph.backends.native.available_memory import available_bytes
 from onegraph.config import settings
 from onegraph.errors import OutOfMemoryError
 from onegraph.ir.dtype import DType
@@ -29,6 +30,8 @@ ALIGNMENT = 64
 _HUGE = 2 * 1024 * 1024
 _MAPPED = 1024 * 1024
 """Blocks from this size on are pages of their own, which go back to the system when they are freed."""
+_DOUBTED = 256 * 1024 * 1024
+"""For blocks from this size on the system is asked what is left: it would grant them, and end the process at their use."""
 _ALIGNED_RESULT = 16 * 1024
 """Results from this size on start at a cache line; smaller ones lie where NumPy puts them."""
 
@@ -49,9 +52,10 @@ def _round(size: int, to: int) -> int:
     return -(-size // to) * to
 
 
-def _no_memory(size: int) -> OutOfMemoryError:
+def _no_memory(size: int, available: int | None = None) -> OutOfMemoryError:
+    left = "" if available is None else f", of {available / 1e6:,.1f} MB that are left"
     return OutOfMemoryError(
-        f"no memory for {size / 1e6:,.1f} MB that a compiled graph needs",
+        f"no memory for {size / 1e6:,.1f} MB that a compiled graph needs{left}",
         hint="lower the batch size or the sizes of the model",
     )
 
@@ -79,6 +83,10 @@ class Block:
 
     def __init__(self, size: int) -> None:
         library = _library()
+        if size >= _DOUBTED:
+            available = available_bytes()
+            if available is not None and size > available:
+                raise _no_memory(size, available)
         self.size = size
         self._mapping = 0
         self._free: Callable[..., Any] = library.free
@@ -175,7 +183,13 @@ class ArenaPool:
                 return best
             if self._idle:  # too small: a larger one takes its place
                 self._idle.remove(max(self._idle, key=lambda b: b.size))
-        return Block(_round(size, _HUGE) if size >= _MAPPED else max(4096, 1 << (size - 1).bit_length()))
+        wanted = _round(size, _HUGE) if size >= _MAPPED else max(4096, 1 << (size - 1).bit_length())
+        try:
+            return Block(wanted)
+        except OutOfMemoryError:
+            self.clear()
+            results.clear()
+            return Block(wanted)
 
     def give(self, block: Block) -> None:
         """Give a block back."""

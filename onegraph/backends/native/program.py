@@ -31,8 +31,9 @@ from onegraph.backends.native.layout import (
     launches_of,
 )
 from onegraph.backends.native.memory import Block, arenas, results, view
+from onegraph.backends.native.shortage import explain_shortage
 from onegraph.config import settings
-from onegraph.errors import DivisionError, OneGraphError, OutOfRangeError
+from onegraph.errors import DivisionError, OneGraphError, OutOfMemoryError, OutOfRangeError
 from onegraph.kernels.builder import build
 from onegraph.kernels.kernel import BAD_INDEX, DIVISION_BY_ZERO, Kernel
 
@@ -307,9 +308,13 @@ class Program:
         threads = settings.threads if self.parallel else 1
         addresses = [b.address or address_of(b) for b in inputs]
         taken = [i for i in given_up if i in self._taken]
-        made = self._take(inputs, taken) if taken else results.take(self.shelves)
+        try:
+            made = self._take(inputs, taken) if taken else results.take(self.shelves)
+            arena = arenas.take(self.arena_bytes + threads * self.stride)
+        except OutOfMemoryError as error:
+            self._contexts.append(context)
+            raise explain_shortage(self.layout, self.arena_bytes, error) from None
         addresses += [b.address for b in made]
-        arena = arenas.take(self.arena_bytes + threads * self.stride)
         try:
             table = context.words
             self._pack(table, 0, *addresses)
