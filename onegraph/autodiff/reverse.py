@@ -19,7 +19,6 @@ from onegraph.ops.record import record_of, set_differentiate
 from onegraph.ops.reduction import sum_to_shape
 from onegraph.ops.shapes import same_shape, show
 
-
 GRADIENTS = "gradients/"
 """The scope of operations of a derivative; the layer's own scope follows."""
 

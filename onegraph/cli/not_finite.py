@@ -11,7 +11,6 @@ import numpy as np
 
 from onegraph.errors import NotFiniteError
 from onegraph.frontend.tensor import Tensor
-from onegraph.ir.graph import Graph
 from onegraph.ir.node import Source
 from onegraph.runtime.not_finite import BadResult, describe_values, first_bad_result, place_of, source_of
 from onegraph.runtime.realize import Pending
