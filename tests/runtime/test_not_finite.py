@@ -109,7 +109,7 @@ def test_traced_static_and_loaded_models_are_checked(tmp_path: Path) -> None:
             (lambda: loaded(og.ones(2, 2)), lambda: loaded(-og.ones(2, 2))),
         ):
             good()
-            with pytest.raises(NotFiniteError, match="^log: its result"):
+            with pytest.raises(NotFiniteError, match=r"^log: its result"):
                 bad()
 
 
