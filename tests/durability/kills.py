@@ -11,6 +11,7 @@ Read next: `onegraph/storage/atomic.py`.
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import random
 import signal
@@ -201,8 +202,10 @@ def kill_repeatedly(folder: Path, kills: int, seed: int, longest: float = 0.3) -
             one = names[number // 2 % len(names)]
             writing = number % 2 == 1
             process = fork(
-                lambda n=number, o=one: write_forever(folder, n + 1, [o]) if writing else train(folder, steps)
-            )  # type: ignore[misc]
+                functools.partial(write_forever, folder, number + 1, [one])
+                if writing
+                else functools.partial(train, folder, steps)
+            )
             time.sleep(chance.uniform(0.005, longest))
             if not kill(process):
                 report.lost.append(f"kill {number}: the process ended by itself")
