@@ -191,7 +191,7 @@ def _ordinal(number: int) -> str:
 
 
 def _floats(array: Any, dtype: DType) -> Array:
-    return bfloat16_to_float32(array) if dtype is bfloat16 else array  # type: ignore[no-any-return]
+    return bfloat16_to_float32(array) if dtype is bfloat16 else array
 
 
 def _is_bad(array: Any, dtype: DType, infinities: bool) -> bool:
