@@ -1,7 +1,6 @@
 """Which operation a NaN or an infinity came from: what ran is run again, op by op, until the first bad result.
 
-Used where `settings.check_finite` is on (`og.autograd.detect_anomaly`), and by `onegraph train`.
-Read next: `realize.py`, one of the places that call `require_finite`.
+Used where `settings.check_finite` is on (`og.autograd.detect_anomaly`), and by `onegraph train`. Read next: `plan.py`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import onegraph.backends.reference  # noqa: F401  registers the backend
@@ -15,6 +15,7 @@ from onegraph.backends.contract import Backend, Buffer, Executable, get_backend
 from onegraph.config import settings
 from onegraph.ir.graph import Graph
 from onegraph.passes.pipeline import optimize
+from onegraph.runtime.not_finite import require_finite
 
 
 def current_backend() -> Backend:
@@ -38,10 +39,24 @@ class Plan:
         self.backend = backend
         self.runs = 0
 
-    def run(self, inputs: Sequence[Buffer], given_up: Sequence[int] = ()) -> list[Buffer]:
-        """Compute the outputs from the inputs, both in the order of the graph; see `Executable.run`."""
+    def run(
+        self, inputs: Sequence[Buffer], given_up: Sequence[int] = (), recorded: Callable[[], Graph] | None = None
+    ) -> list[Buffer]:
+        """Compute the outputs from the inputs, both in the order of the graph; see `Executable.run`.
+
+        Args:
+            inputs, given_up: as there.
+            recorded: makes the graph with the lines of this call, where the lines of another one were compiled.
+
+        Raises:
+            NotFiniteError: if `settings.check_finite` says so.
+        """
         self.runs += 1
-        return self.executable.run(inputs, given_up)
+        if not settings.check_finite:
+            return self.executable.run(inputs, given_up)
+        outputs = self.executable.run(inputs)  # nothing is given up: it is needed again when something is wrong
+        require_finite(recorded or self.recorded, inputs, outputs, self.runs)
+        return outputs
 
 
 class PlanCache:

@@ -24,7 +24,6 @@ from onegraph.ir.node import EMPTY, Attributes, Node, bundle, input_node
 from onegraph.ir.traverse import with_inputs
 from onegraph.ops.leaf import constant
 from onegraph.ops.shapes import show
-from onegraph.runtime.not_finite import require_finite
 from onegraph.runtime.plan import Plan, current_backend, plans
 
 NOT_TRACED = (
@@ -116,19 +115,17 @@ class Pending:
 
 
 class Entry:
-    """What is known about one structure: which scalars vary, the plan compiled for it, and how often it was asked for."""
+    """What is known about one structure: which scalars vary, and the plan compiled for it."""
 
     def __init__(self, values: tuple[Any, ...]) -> None:
         self.first = values
         self.varying: frozenset[int] = frozenset()
         self.plan: Plan | None = None
-        self.runs = 0
         self._lock = threading.Lock()
 
     def find(self, pending: Pending, values: tuple[Any, ...]) -> tuple[Plan, list[int]]:
         """The plan for these scalars, compiled anew when one that was built in has changed; and which are arguments."""
         with self._lock:  # another thread may find that more of them vary
-            self.runs += 1
             return self._find(pending, values)
 
     def _find(self, pending: Pending, values: tuple[Any, ...]) -> tuple[Plan, list[int]]:
@@ -140,7 +137,9 @@ class Entry:
         if changed or self.plan is None:
             varying = self.varying | changed
             built_in = {i for i in range(len(values)) if i not in varying}
+            runs = 0 if self.plan is None else self.plan.runs
             self.plan = Plan(pending.graph(built_in), current_backend())
+            self.plan.runs = runs
             self.varying = varying
         return self.plan, sorted(self.varying)
 
@@ -175,10 +174,8 @@ def realize(nodes: Sequence[Node]) -> None:
         plan, varying = entry.find(pending, values)
     arguments = [n.value for n in pending.buffers]
     arguments += [scalar_buffer(values[i], pending.scalars[i].dtype) for i in varying]
-    found = plan.run(arguments)
-    if settings.check_finite:
-        every = set(range(len(values)))  # numbers are built in, so that only tensors are inputs
-        require_finite(lambda: pending.graph(every), arguments[: len(pending.buffers)], found, entry.runs)
+    built_in = set(range(len(values))).difference(varying)
+    found = plan.run(arguments, recorded=lambda: pending.graph(built_in))
     for node, buffer in zip(outputs, found, strict=True):
         node.value = buffer
 

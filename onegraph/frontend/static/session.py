@@ -21,7 +21,6 @@ from onegraph.frontend.tensor import Tensor as RunTensor
 from onegraph.ir.dtype import DType, bfloat16, bfloat16_to_float32, bool_, float32_to_bfloat16, int64
 from onegraph.ir.node import Node
 from onegraph.ops.shapes import show
-from onegraph.runtime.not_finite import require_finite
 from onegraph.runtime.plan import current_backend
 
 
@@ -93,8 +92,6 @@ class BaseSession:
     def _run(self, program: Program, plan: Any, buffers: list[Buffer]) -> Sequence[Buffer]:
         arguments = [*buffers, *[self._value(v) for v in program.reads], *[self._key(k) for k in program.keys]]
         outputs: Sequence[Buffer] = plan.run(arguments) if program.graph.outputs else ()
-        if settings.check_finite:
-            require_finite(plan.recorded, arguments, outputs, plan.runs)
         count = len(outputs) - len(program.writes)
         for variable, buffer in zip(program.writes, outputs[count:], strict=True):
             if any(np.may_share_memory(buffer.array, b.array) for b in buffers):
