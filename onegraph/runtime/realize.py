@@ -174,8 +174,7 @@ def realize(nodes: Sequence[Node]) -> None:
         plan, varying = entry.find(pending, values)
     arguments = [n.value for n in pending.buffers]
     arguments += [scalar_buffer(values[i], pending.scalars[i].dtype) for i in varying]
-    built_in = set(range(len(values))).difference(varying)
-    found = plan.run(arguments, recorded=lambda: pending.graph(built_in))
+    found = plan.run(arguments, recorded=lambda: pending.graph(set(range(len(values))).difference(varying)))
     for node, buffer in zip(outputs, found, strict=True):
         node.value = buffer
 
