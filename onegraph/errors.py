@@ -141,6 +141,17 @@ class UnsafeFileError(StorageError):
     """A file that asks for code to be run, or for a name that is no part of weights. Nothing was run."""
 
 
+class ExternalDataError(StorageError):
+    """Data that an ONNX model keeps in a file beside itself, and that is unsafe, missing or does not fit."""
+
+    tensor: str = ""
+    """The tensor whose data it is."""
+    file: str = ""
+    """The location, as the model gives it."""
+    rule: str = ""
+    """What was broken."""
+
+
 class DownloadError(StorageError):
     """A file that cannot be had from the network; names the address, and where to put the file by hand."""
 
