@@ -43,6 +43,7 @@ _SUBPACKAGES = frozenset(
         "profiler",
         "random",
         "serialization",
+        "signal",
         "sparse",
         "special",
         "static",

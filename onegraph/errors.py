@@ -93,6 +93,10 @@ class ShapeError(OneGraphError, ValueError):
     """Shapes that do not fit the rule of an op."""
 
 
+class DimensionError(ShapeError, IndexError):
+    """A dimension that a shape does not have, or that has no elements where some are needed."""
+
+
 class DTypeError(OneGraphError, TypeError):
     """Element types that an op cannot take."""
 

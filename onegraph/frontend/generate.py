@@ -15,6 +15,7 @@ import numpy as np
 
 from onegraph.errors import ArgumentError, DTypeError
 from onegraph.frontend.autocast import cast_arguments, policy_of
+from onegraph.frontend.operands import with_tensors
 from onegraph.frontend.state import mode
 from onegraph.frontend.tensor import Device, Tensor, View, tensor_from_array, wrap
 from onegraph.frontend.views import make_view
@@ -204,12 +205,19 @@ def follow(base: Any, rest: Any, keywords: dict[str, Any], result: Any, function
 def _write_out(out: Any, tensors: Any) -> Any:
     if isinstance(out, (tuple, list)):
         for o, t in zip(out, tensors, strict=True):
+            _check_out(o, t)
             o._assign(t.node)
     else:
+        _check_out(out, tensors)
         if out.shape != tensors.shape:
             raise ArgumentError(f"out= has shape {tuple(out.shape)}, the result {tuple(tensors.shape)}")
         out._assign(tensors.node)
     return out
+
+
+def _check_out(out: Tensor, result: Tensor) -> None:
+    if out.dtype is not result.dtype and category(result.dtype) > category(out.dtype):
+        raise DTypeError(f"out= is {out.dtype.name}, the result {result.dtype.name}, which does not fit into it")
 
 
 def _part(function: Callable[..., Any], i: int, rest: Any, keywords: dict[str, Any], node: Node) -> Node:
@@ -240,7 +248,7 @@ def assign(target: Tensor, result: Tensor) -> Tensor:
 def install(namespaces: dict[str, dict[str, Any]]) -> None:
     """Fill the namespaces ("" is the top level) and give Tensor its methods."""
     for entry in PUBLIC:
-        call = make_function(entry)
+        call = with_tensors(entry.names[0], make_function(entry))
         for name in entry.names:
             if entry.namespace != "tensor":
                 namespaces.setdefault(entry.namespace, {})[name] = call

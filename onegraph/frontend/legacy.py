@@ -18,8 +18,10 @@ from onegraph.frontend.state import mode
 from onegraph.frontend.tensor import Tensor, tensor_from_array, wrap
 from onegraph.frontend.types import strided
 from onegraph.ir import dtype as dtypes
-from onegraph.ir.dtype import DType, from_numpy
+from onegraph.ir.dtype import DType, bool_, from_numpy, int64
 from onegraph.ops.binary import EQ
+from onegraph.ops.cast import cast
+from onegraph.ops.connection import connected
 from onegraph.ops.elementwise import WHERE
 from onegraph.ops.leaf import constant
 from onegraph.ops.public import PUBLIC
@@ -101,7 +103,8 @@ def fill(input: Tensor, value: Any) -> Tensor:
     number = value if isinstance(value, Tensor) else tensor(value, dtype=input.dtype)
     if number.ndim:
         raise ShapeError(f"fill: the value must be a number, got {show(number.shape)}")
-    return number.to(input.dtype).expand(tuple(input.shape)).clone()
+    filled = number.to(input.dtype).expand(tuple(input.shape)).clone()
+    return wrap(connected(filled.node, input.node), input._requires_grad or filled._requires_grad)
 
 
 def sum_to_size(self: Tensor, *size: Any) -> Tensor:
@@ -113,7 +116,8 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
         raise ShapeError(f"sum_to_size: {show(shape)} does not broadcast to {show(have)}")
     if mode.trace is not None:
         mode.trace.seen(self)
-    return wrap(sum_to_shape(self.node, shape), self._requires_grad)
+    node = cast(self.node, int64) if self.dtype is bool_ and tuple(shape) != have else self.node
+    return wrap(sum_to_shape(node, shape), self._requires_grad)
 
 
 def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:

@@ -209,12 +209,30 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     return (drawn < (probability.detach() if isinstance(probability, Tensor) else probability)).to(input.dtype)
 
 
+_MOST_CATEGORIES = 2**24  # float32 counts no further
+
+
+def _check_weights(input: Tensor) -> None:
+    """Weights from which nothing can be drawn would give indices that mean nothing."""
+    values = np.asarray(input._array(), np.float64)
+    if not np.isfinite(values).all() or (values < 0).any():
+        raise ArgumentError(
+            "multinomial: a weight is negative, infinite or NaN", hint="weights are probabilities, not logits"
+        )
+    if values.size and not (values.sum(-1) > 0).all():
+        raise ArgumentError("multinomial: all weights of a row are 0")
+
+
 def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
 ) -> Tensor:
     """Indices drawn by the weights in each row."""
     if input.ndim not in (1, 2):
         raise ShapeError(f"multinomial: needs one or two dimensions, got {tuple(input.shape)}")
+    if input.shape[-1] > _MOST_CATEGORIES:
+        raise ShapeError(f"multinomial: at most {_MOST_CATEGORIES} categories, got {tuple(input.shape)}")
+    if mode.trace is None or not input._traced():
+        _check_weights(input)
     key = (generator or default_generator).next_key()
     return wrap(ops_random.multinomial(key, input.detach().node, num_samples, replacement), False)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from onegraph.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError, UnsupportedError
+from onegraph.errors import ArgumentError, DimensionError, DTypeError, OutOfRangeError, ShapeError, UnsupportedError
 from onegraph.ir.dim import Dim, Size
 from onegraph.ir.dtype import int64
 from onegraph.ir.node import Node
@@ -74,10 +74,12 @@ def roll(input: Any, shifts: int | Sequence[int], dims: int | Sequence[int] | No
         if len(_as_ints(shifts)) != 1:
             raise ArgumentError(f"roll: without dims there is one shift, got {shifts}")
         return reshape_to(_roll_one(reshape_to(x, (x.size,)), _as_ints(shifts)[0], 0), x.shape)
+    if not x.shape:
+        raise DimensionError(f"roll: dims {dims} were given for a tensor without dimensions")
     if len(_as_ints(shifts)) != len(_as_ints(dims)):
         raise ArgumentError(f"roll: shifts {shifts} and dims {dims} must be as many")
     for shift, dim in zip(_as_ints(shifts), _as_ints(dims), strict=True):
-        x = _roll_one(x, shift, normalize_dim("roll", dim, len(x.shape))) if x.shape else x
+        x = _roll_one(x, shift, normalize_dim("roll", dim, len(x.shape)))
     return x
 
 

@@ -15,6 +15,7 @@ from onegraph.ir.dtype import DType, int32, int64
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.binary import DIV, floor_divide, mul
 from onegraph.ops.cast import cast
+from onegraph.ops.connection import connected
 from onegraph.ops.indexing import SCATTER, SET_SLICE, TAKE, wrap
 from onegraph.ops.joining import checked_index
 from onegraph.ops.layout import unsqueeze
@@ -88,7 +89,7 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> No
     x, idx = as_node(input), as_index("gather", index)
     at = normalize_dim("gather", dim, len(x.shape))
     if idx.size == 0:
-        return full(idx.shape, 0, dtype=x.dtype)
+        return connected(full(idx.shape, 0, dtype=x.dtype), x)
     shape = idx.shape
     y, places = _places("gather", x, at, _as_vector(idx))
     return reshape_to(TAKE(y, *places, dim=0), shape)

@@ -14,6 +14,7 @@ from onegraph.ir.dtype import int64
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.binary import AND, GE, LE, MUL, add, clamp, mul, remainder, sub
 from onegraph.ops.cast import CAST, cast
+from onegraph.ops.connection import connected
 from onegraph.ops.contraction import MATMUL, transpose_last
 from onegraph.ops.convolution_functions import spread_sizes
 from onegraph.ops.elementwise import ABS, FLOOR, ROUND, WHERE
@@ -204,7 +205,7 @@ def grid_sample(
     if mode == "bicubic":  # it is the neighbors that are brought inside, not the place itself
         y = _cubic_sample(image, raw, sizes, padding_mode, align)
     elif mode == "nearest":
-        y = _fetch(image, [ROUND(p) for p in places], sizes)
+        y = connected(_fetch(image, [ROUND(p) for p in places], sizes), wide)
     else:
         y = _linear_sample(image, places, sizes)
     return cast(PERMUTE(y, dims=(0, rank + 1, *range(1, rank + 1))), x.dtype)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from onegraph.errors import ArgumentError, ArgumentTypeError, DTypeError, OutOfRangeError, ShapeError
+from onegraph.errors import ArgumentError, ArgumentTypeError, DimensionError, DTypeError, OutOfRangeError, ShapeError
 from onegraph.ir.dim import Dim, Size
 from onegraph.ir.node import Node
 from onegraph.ops.cast import cast
@@ -105,7 +105,7 @@ def column_stack(tensors: Any) -> Node:
 
 def _dim_to_split(op: str, x: Node, dim: int) -> int:
     if not x.shape:
-        raise ShapeError(f"{op}: a tensor without dimensions cannot be taken apart")
+        raise DimensionError(f"{op}: a tensor without dimensions cannot be taken apart")
     return normalize_dim(op, dim, len(x.shape))
 
 
@@ -269,6 +269,8 @@ def narrow(input: Any, dim: int, start: Any, length: Size) -> Node:
     x = as_node(input)
     at = _dim_to_split("narrow", x, dim)
     size = x.shape[at]
+    if isinstance(start, Node) and (start.dtype.kind not in ("int", "uint") or start.shape):
+        raise ArgumentTypeError(f"narrow: start must be one integer, got {start.dtype.name} {show(start.shape)}")
     if isinstance(start, Node) and start.op != "constant":
         return _narrow_anywhere(x, at, start, length)
     first: Size = int(static_value("narrow", start)) if not isinstance(start, Dim) else start

@@ -9,6 +9,7 @@ from onegraph.ir.dtype import float32, float64, int64
 from onegraph.ir.node import Node
 from onegraph.ops.binary import ADD, DIV, GT, MAXIMUM, MUL
 from onegraph.ops.cast import cast
+from onegraph.ops.connection import connected
 from onegraph.ops.contraction import MATMUL, transpose_last
 from onegraph.ops.decomposition import (
     CHOLESKY,
@@ -26,7 +27,7 @@ from onegraph.ops.decomposition import (
     unpack_qr,
     unpack_svd,
 )
-from onegraph.ops.elementwise import LOG, WHERE
+from onegraph.ops.elementwise import ABS, LOG, WHERE
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import expand_to, reshape_to, slice_dim
 from onegraph.ops.promotion import as_node, promote
@@ -201,23 +202,24 @@ def eigh(A: Any, UPLO: str = "L") -> EigenvaluesVectors:
     Args:
         A: (..., n, n); only the triangle that UPLO names is looked at.
         UPLO: "L" or "U".
+
+    The gradient is symmetric: that of the whole matrix, not of one triangle.
     """
-    values, vectors = unpack_eigh(EIGH(_mirrored("eigh", A, UPLO)))
+    values, vectors = unpack_eigh(_eigh("eigh", A, UPLO))
     return EigenvaluesVectors(values, vectors)
 
 
 @public("eigvalsh", namespace="linalg")
 def eigvalsh(A: Any, UPLO: str = "L") -> Node:
     """Eigenvalues of symmetric matrices, ascending."""
-    return unpack_eigh(EIGH(_mirrored("eigvalsh", A, UPLO)))[0]
+    return unpack_eigh(_eigh("eigvalsh", A, UPLO))[0]
 
 
-def _mirrored(op: str, A: Any, triangle: str) -> Node:
+def _eigh(op: str, A: Any, triangle: str) -> Node:
     x = _matrix(op, A)
-    if triangle not in ("L", "U"):
+    if not isinstance(triangle, str) or triangle.upper() not in ("L", "U"):
         raise ArgumentError(f"{op}: UPLO must be 'L' or 'U', got {triangle!r}")
-    part, strict = (tril(x), tril(x, -1)) if triangle == "L" else (triu(x), triu(x, 1))
-    return ADD(part, transpose_last(strict))
+    return EIGH(x, triangle=triangle.upper())
 
 
 @public("svd", namespace="linalg")
@@ -256,16 +258,25 @@ def pinv(A: Any, rcond: float | None = None, *, atol: Any = None, rtol: Any = No
         A: (..., m, n).
         rcond, rtol: by default max(m, n) times the precision of the dtype.
         atol: 0 by default.
-        hermitian: accepted.
+        hermitian: the matrix is symmetric, and only its lower triangle is looked at.
     """
-    x = _matrix("pinv", A, square=False)
+    x = _matrix("pinv", A, square=hermitian)
+    if hermitian and x.shape[-1] != 0:
+        values, vectors = unpack_eigh(_eigh("pinv", x, "L"))
+        weights = _reciprocals(values, _significant(x, ABS(values), atol, rcond if rtol is None else rtol))
+        return MATMUL(MUL(vectors, weights), transpose_last(vectors))
     if 0 in (x.shape[-1], x.shape[-2]):
         return transpose_last(x)
     u, s, vt = unpack_svd(SVD(x), *x.shape[-2:])
     kept = _significant(x, s, atol, rcond if rtol is None else rtol)
-    one = constant(1, s.dtype)
-    weights = WHERE(kept, DIV(one, WHERE(kept, s, one)), constant(0, s.dtype))
-    return MATMUL(MUL(transpose_last(vt), reshape_to(weights, (*s.shape[:-1], 1, s.shape[-1]))), transpose_last(u))
+    return MATMUL(MUL(transpose_last(vt), _reciprocals(s, kept)), transpose_last(u))
+
+
+def _reciprocals(values: Node, kept: Node) -> Node:
+    """1 / value where it is kept, else 0, as rows beside matrices."""
+    one = constant(1, values.dtype)
+    weights = WHERE(kept, DIV(one, WHERE(kept, values, one)), constant(0, values.dtype))
+    return reshape_to(weights, (*values.shape[:-1], 1, values.shape[-1]))
 
 
 def _significant(x: Node, s: Node, atol: Any, rtol: Any) -> Node:
@@ -297,7 +308,7 @@ def matrix_power(input: Any, n: int) -> Node:
     if n < 0:
         return matrix_power(inverse(x), -n)
     if n == 0:
-        return _identity(x)
+        return connected(_identity(x), x)
     result: Node | None = None
     while n:
         if n & 1:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from onegraph.errors import DTypeError, ShapeError
+from onegraph.errors import ArgumentError, DTypeError, ShapeError
 from onegraph.ir.dtype import bool_, float64, uint8
 from onegraph.ir.node import Node
 from onegraph.ops.binary import (
@@ -243,7 +243,8 @@ def copysign(input: Any, other: Any) -> Node:
     """The magnitude of `input` with the sign of `other`, elementwise."""
     a, b = _floats(input, other)
     size = ABS(a)
-    return WHERE(signbit(b), NEG(size), size)
+    value = WHERE(signbit(b), NEG(size), size)
+    return WHERE(constant(False, bool_), b, value)  # never b: the sign gets a gradient, of zeros
 
 
 def _largest(x: Node) -> float:
@@ -285,6 +286,9 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, eq
         raise DTypeError(
             f"isclose: dtypes {a.dtype.name} and {b.dtype.name} differ", hint="cast one, e.g. x.to(y.dtype)"
         )
+    for name, tolerance in (("rtol", rtol), ("atol", atol)):
+        if isinstance(tolerance, (int, float)) and tolerance < 0:
+            raise ArgumentError(f"isclose: {name} must not be negative, got {tolerance}")
     close = EQ(a, b)
     if equal_nan and a.dtype.is_floating_point:
         close = OR(close, AND(ISNAN(a), ISNAN(b)))
@@ -372,6 +376,8 @@ def cross(input: Any, other: Any, dim: int | None = None) -> Node:
     [array([0., 0., 1.], dtype=float32)]
     """
     a, b = promote_pair(input, other)
+    if len(a.shape) != len(b.shape):
+        raise ShapeError(f"cross: {show(a.shape)} and {show(b.shape)} must have as many dimensions")
     shape = broadcast_shapes("cross", a.shape, b.shape)
     if dim is None:
         places = [i for i, size in enumerate(shape) if size == 3]

@@ -129,6 +129,8 @@ def batch_norm_with_statistics(
     """
     op = "batch_norm"
     x, wide = _floating(op, input)
+    if x.shape == (0,):  # nothing to normalize, as PyTorch takes it
+        return x, _optional(running_mean), _optional(running_var)
     mean_now, var_now, w, b = (_optional(v) for v in (running_mean, running_var, weight, bias))
     _check_per_channel(op, x, running_mean=mean_now, running_var=var_now, weight=w, bias=b)
     shape = _per_channel(x)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from onegraph.errors import ArgumentError, DTypeError, ShapeError
+from onegraph.errors import ArgumentError, DimensionError, DTypeError, ShapeError
 from onegraph.ir.dim import Size
 from onegraph.ir.dtype import float32, float64, int64
 from onegraph.ir.node import Node, Shape
@@ -15,11 +15,11 @@ from onegraph.ops.binary import AND, EQ, FLOOR_DIV, GE, GT, LE, MAXIMUM, MINIMUM
 from onegraph.ops.cast import CAST, cast
 from onegraph.ops.elementwise import CEIL, FLOOR, ISNAN, LOGICAL_NOT, ROUND, WHERE, detach
 from onegraph.ops.leaf import constant, iota
-from onegraph.ops.movement import PERMUTE, RESHAPE, expand_to, full, reshape_to
+from onegraph.ops.movement import PERMUTE, RESHAPE, concat, expand_to, full, reshape_to, slice_dim
 from onegraph.ops.promotion import as_node
 from onegraph.ops.public import public
-from onegraph.ops.reduction import MAX, MIN, SUM, reduced_shape
-from onegraph.ops.scan import ValuesIndices
+from onegraph.ops.reduction import ARGMAX, MAX, MIN, SUM, reduced_shape
+from onegraph.ops.scan import ValuesIndices, cummax
 from onegraph.ops.shapes import normalize_dim, show
 from onegraph.ops.sorting import ARGSORT, take_along
 
@@ -213,3 +213,40 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Node:
     part = MINIMUM(part, constant(float(bins - 1), x.dtype))  # the upper end belongs to the last part
     number = RESHAPE(iota(bins, x.dtype), shape=(bins, 1))
     return SUM(CAST(AND(inside, EQ(part, number)), dtype=x.dtype), dims=(1,), keepdim=False)
+
+
+@public()
+def mode(input: Any, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
+    """The most frequent element along a dimension, the smallest of several, and where it is for the last time.
+
+    Args:
+        input: tensor of any shape.
+        dim: along which to count.
+        keepdim: keep the dimension, with size 1.
+
+    Raises:
+        DimensionError: there are no elements along the dimension.
+
+    >>> from onegraph.backends.reference import evaluate
+    >>> evaluate(mode(as_node([3, 1, 2, 1, 3])))
+    [array(1), array(3)]
+    """
+    node = as_node(input)
+    place = normalize_dim("mode", dim, len(node.shape))
+    x = node if node.shape else RESHAPE(node, shape=(1,))
+    size, rank = x.shape[place], len(x.shape)
+    if size == 0:
+        raise DimensionError(f"mode: {show(node.shape)} has no elements along dimension {place}")
+    order = ARGSORT(x, dim=place, descending=False)
+    ordered = take_along(detach(x), order, place)
+    same = EQ(slice_dim(ordered, place, 1, size), slice_dim(ordered, place, 0, size - 1))
+    line = tuple([size if i == place else 1 for i in range(rank)])
+    positions = expand_to(reshape_to(iota(size), line), x.shape)
+    later = slice_dim(positions, place, 1, size)
+    first = full(reduced_shape(x.shape, (place,), True), 0, int64)
+    starts = concat([first, WHERE(same, constant(0, int64), later)], place)
+    length = SUB(positions, cummax(starts, place).values)  # of the run of equal elements that ends here, less 1
+    best = ARGMAX(length, dim=place, keepdim=True)
+    index = take_along(order, best, place)
+    shape = reduced_shape(node.shape, (place,) if node.shape else (), keepdim)
+    return ValuesIndices(reshape_to(take_along(x, index, place), shape), reshape_to(index, shape))

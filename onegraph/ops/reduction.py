@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from onegraph.errors import DTypeError, ShapeError
+from onegraph.errors import DimensionError, DTypeError, ShapeError
 from onegraph.ir.dtype import DType, int64
 from onegraph.ir.node import Node, Shape
 from onegraph.ops.binary import DIV, EQ, mul
@@ -35,7 +35,9 @@ def _rule(name: str, needs_elements: bool, kinds: tuple[str, ...]) -> Callable[.
             if not 0 <= d < rank:
                 raise ShapeError(f"{name}: dimensions {dims} do not exist in {show(x.shape)}")
         if needs_elements and any(x.shape[d] == 0 for d in dims):
-            raise ShapeError(f"{name}: {show(x.shape)} has no elements along dimensions {dims}, so there is no result")
+            raise DimensionError(
+                f"{name}: {show(x.shape)} has no elements along dimensions {dims}, so there is no result"
+            )
         return reduced_shape(x.shape, dims, keepdim), x.dtype
 
     return rule

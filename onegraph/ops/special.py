@@ -327,7 +327,7 @@ _HIGHEST_ORDER = 170
 
 @public("polygamma")
 def polygamma(n: int, input: Any) -> Node:
-    """The n-th derivative of `digamma`, for x > 0: (-1)^(n + 1) n! zeta(n + 1, x) (DLMF 5.15.1).
+    """The n-th derivative of `digamma`, (-1)^(n + 1) n! zeta(n + 1, x) (DLMF 5.15.1); below 1/2 by reflection (5.15.6).
 
     Args:
         n: order, at least 0.
@@ -342,12 +342,24 @@ def polygamma(n: int, input: Any) -> Node:
     if n == 0:
         return digamma(input)
     x, back = _double(input)
-    if n == 1:  # also left of 0, by reflection (DLMF 5.15.6)
-        low, z = _reflected(x)
-        value = hurwitz_zeta(2.0, z)
-        sine = SIN(WHERE(low, _half_turns(x), constant(1, float64)))
-        return back(WHERE(low, sub(div(math.pi**2, mul(sine, sine)), value), value))
-    return back(mul(hurwitz_zeta(n + 1.0, x), (-1.0) ** (n + 1) * math.factorial(n)))
+    low, z = _reflected(x)
+    value = mul(hurwitz_zeta(n + 1.0, z), (-1.0) ** (n + 1) * math.factorial(n))
+    angle = WHERE(low, _half_turns(x), constant(1, float64))
+    mirrored = sub(mul(value, (-1.0) ** n), mul(_cotangent_derivative(n, angle), math.pi ** (n + 1)))
+    return back(WHERE(low, mirrored, value))
+
+
+def _cotangent_derivative(n: int, x: Node) -> Node:
+    """The n-th derivative of the cotangent, n >= 1: a polynomial in c = cot x, since c' = -(1 + c^2).
+
+    Written as (1 + c^2) q(c) with 1 + c^2 = 1 / sin^2 x, so that nothing is lost where the cotangent is near 0.
+    """
+    outer = [0.0, 1.0]  # p(c) = c; the next is -(1 + c^2) p'(c)
+    for _ in range(n):
+        inner = [-k * a for k, a in enumerate(outer)][1:]
+        outer = [a + b for a, b in zip([*inner, 0.0, 0.0], [0.0, 0.0, *inner], strict=True)]
+    sine = SIN(x)
+    return div(polynomial(div(COS(x), sine), inner), mul(sine, sine))
 
 
 public("polygamma", namespace=special)(polygamma)

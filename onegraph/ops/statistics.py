@@ -16,6 +16,7 @@ from onegraph.ir.dtype import DType, bfloat16, bool_, float16, float32, uint8
 from onegraph.ir.node import Node
 from onegraph.ops.binary import DIV, EQ, MUL, NE, SUB, add, maximum, minimum, pow, sub
 from onegraph.ops.cast import CAST, cast, to_bool
+from onegraph.ops.connection import connected
 from onegraph.ops.decomposition import singular_norm
 from onegraph.ops.elementwise import ABS, EXP, ISFINITE, ISNAN, LOG, LOGICAL_NOT, SQRT, WHERE, detach
 from onegraph.ops.leaf import constant
@@ -317,10 +318,11 @@ def vector_norm(x: Node, p: float, dim: Dims = None, keepdim: bool = False) -> N
     dims = dims_of("norm", x, dim)
     wide = widened(floating("norm", x))
     if p == 0:
-        return cast(sum(CAST(NE(wide, constant(0, wide.dtype)), dtype=wide.dtype), dims or None, keepdim), x.dtype)
+        count = sum(CAST(NE(wide, constant(0, wide.dtype)), dtype=wide.dtype), dims or None, keepdim)
+        return cast(connected(count, wide), x.dtype)
     if math.isinf(p):
         if count_along(x, dims) == 0 and p > 0:
-            return full(reduced_shape(x.shape, dims, keepdim), 0.0, x.dtype)
+            return connected(full(reduced_shape(x.shape, dims, keepdim), 0.0, x.dtype), x)
         return cast((MAX if p > 0 else MIN)(ABS(wide), dims=dims, keepdim=bool(keepdim)), x.dtype)
     if p == 2:
         return cast(safe_sqrt(SUM(MUL(wide, wide), dims=dims, keepdim=bool(keepdim))), x.dtype)

@@ -139,3 +139,10 @@ def test_errors() -> None:
         linear_algebra.eigh(numpy_constant(well(3)), "X")
     with pytest.raises(ShapeError, match="p='nuc' is of matrices"):
         statistics.norm(x, "nuc", 0)
+
+
+def test_factors_of_one_triangle_have_the_gradient_of_a_symmetric_matrix() -> None:
+    a = random(4, 4)
+    for triangle in ("L", "U"):
+        compare(linear_algebra.eigvalsh, torch.linalg.eigvalsh, a, triangle, rtol=1e-6, atol=1e-8)
+    compare(linear_algebra.pinv, torch.linalg.pinv, a, hermitian=True, gradients=False, rtol=1e-6, atol=1e-8)

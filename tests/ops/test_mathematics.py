@@ -187,8 +187,10 @@ def test_polygamma(n: int) -> None:
     )
 
 
-def test_trigamma_left_of_zero() -> None:
-    compare(lambda x: special.polygamma(1, x), lambda x: torch.polygamma(1, x), np.array([-0.5, -3.3]), gradients=False)
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_polygamma_left_of_zero(n: int) -> None:
+    x = np.array([-0.5, -3.3, -7.9506, -8.4784, 0.2])
+    compare(lambda x: special.polygamma(n, x), lambda x: torch.polygamma(n, x), x, gradients=False, rtol=1e-9)
 
 
 def test_mvlgamma() -> None:
