@@ -13,6 +13,7 @@ from typing import Any as _Any
 from onegraph import frontend as _frontend
 
 globals().update(_frontend.EXPORTS)
+_frontend.protocols.set_loader(_importlib.import_module)
 
 __version__ = "0.1.0"
 __all__ = [*_frontend.EXPORTS, "__version__"]
@@ -21,6 +22,7 @@ _SUBPACKAGES = frozenset(
     {
         "accelerator",
         "amp",
+        "array_api",
         "backends",
         "board",
         "compiler",

@@ -15,6 +15,7 @@ from onegraph.frontend import (
     generate,
     legacy,
     operators,
+    protocols,
     random,
     random_counts,
     sparse,
@@ -24,7 +25,8 @@ from onegraph.frontend import (
 )
 from onegraph.frontend.autocast import autocast, get_autocast_dtype, is_autocast_available, is_autocast_enabled
 from onegraph.frontend.control import cond, scan, while_loop
-from onegraph.frontend.convert import as_tensor, evaluate, from_dlpack, from_numpy_array, frombuffer, tensor
+from onegraph.frontend.convert import as_tensor, evaluate, from_numpy_array, frombuffer, tensor
+from onegraph.frontend.dlpack import from_dlpack
 from onegraph.frontend.explain import explain
 from onegraph.frontend.function import Function, jit
 from onegraph.frontend.printing import set_printoptions
@@ -52,6 +54,7 @@ for _name in ("detect_anomaly", "set_detect_anomaly", "is_anomaly_enabled", "is_
 autograd.set_grad_enabled, autograd.inference_mode = set_grad_enabled, inference_mode  # type: ignore[attr-defined]
 for _name, _method in {
     **convert.METHODS,
+    **protocols.METHODS,
     **random.METHODS,
     **types.METHODS,
     **legacy.METHODS,

@@ -56,11 +56,6 @@ def from_numpy_array(ndarray: np.ndarray[Any, Any]) -> Tensor:
     return tensor_from_array(ndarray, from_numpy(ndarray.dtype))
 
 
-def from_dlpack(ext_tensor: Any) -> Tensor:
-    """A tensor on the memory of another library's array, through DLPack."""
-    return from_numpy_array(np.from_dlpack(ext_tensor))
-
-
 def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
     """A tensor on the memory of an object with the buffer protocol."""
     try:

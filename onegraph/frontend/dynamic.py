@@ -15,7 +15,7 @@ import numpy as np
 from onegraph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, TraceError
 from onegraph.frontend.generate import make_inplace
 from onegraph.frontend.state import mode
-from onegraph.frontend.tensor import Tensor, tensor_from_array, wrap
+from onegraph.frontend.tensor import Tensor, tensor_from_array, tensor_of_copy, wrap
 from onegraph.ir.dtype import bool_, from_numpy, int64
 from onegraph.ops.cast import cast
 from onegraph.ops.elementwise import numpy_constant
@@ -47,7 +47,7 @@ def _as_tensor(op: str, value: Any) -> Tensor:
     if isinstance(value, Tensor):
         return value
     if isinstance(value, np.ndarray):
-        return tensor_from_array(value, from_numpy(value.dtype))
+        return tensor_of_copy(value, from_numpy(value.dtype))
     raise ArgumentTypeError(f"{op}: expected a tensor, got {type(value).__name__}")
 
 

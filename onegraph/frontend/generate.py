@@ -17,7 +17,7 @@ from onegraph.errors import ArgumentError, DTypeError
 from onegraph.frontend.autocast import cast_arguments, policy_of
 from onegraph.frontend.operands import with_tensors
 from onegraph.frontend.state import mode
-from onegraph.frontend.tensor import Device, Tensor, View, tensor_from_array, wrap
+from onegraph.frontend.tensor import Device, Tensor, View, tensor_of_copy, wrap
 from onegraph.frontend.views import make_view
 from onegraph.ir.dtype import DType, category, from_numpy, promote, scalar_dtype
 from onegraph.ir.node import EMPTY, Node
@@ -50,7 +50,7 @@ class _Unwrapper:
                     return kind([self.one(v) for v in value])
             return value
         if kind is np.ndarray:
-            return tensor_from_array(value, from_numpy(value.dtype))._node
+            return tensor_of_copy(value, from_numpy(value.dtype))._node
         return value
 
 

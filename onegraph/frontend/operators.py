@@ -11,7 +11,7 @@ from onegraph.frontend.autocast import cast_arguments, policy_of
 from onegraph.frontend.dynamic import mask_places
 from onegraph.frontend.generate import assign, lift
 from onegraph.frontend.state import mode
-from onegraph.frontend.tensor import Tensor, View, tensor_from_array, wrap
+from onegraph.frontend.tensor import Tensor, View, tensor_of_copy, wrap
 from onegraph.frontend.views import make_view
 from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import bool_, from_numpy
@@ -31,7 +31,7 @@ def _operand(value: Any, beside: Node) -> Any:
     if kind is bool or kind is Dim or isinstance(value, np.generic):
         return value
     if kind is np.ndarray:
-        return tensor_from_array(value, from_numpy(value.dtype))._node
+        return tensor_of_copy(value, from_numpy(value.dtype))._node
     return None
 
 
@@ -198,5 +198,4 @@ def install() -> None:
     }
     for name, method in methods.items():
         setattr(Tensor, name, method)
-    Tensor.__array_priority__ = 1000  # type: ignore[attr-defined]  # NumPy lets our operators go first
-    Tensor.__array_ufunc__ = None  # type: ignore[attr-defined]
+    Tensor.__array_priority__ = 1000  # type: ignore[attr-defined]  # of several kinds of arrays, ours is the result's

@@ -475,6 +475,11 @@ def tensor_from_array(array: np.ndarray[Any, Any], dtype: DType) -> Tensor:
     return tensor
 
 
+def tensor_of_copy(array: np.ndarray[Any, Any], dtype: DType) -> Tensor:
+    """A tensor for an array among the operands: a copy, since what is written to the array later must not be seen."""
+    return tensor_from_array(np.array(array), dtype)
+
+
 def wrap_buffer(buffer: Buffer) -> Tensor:
     """A tensor with a value that is known."""
     tensor = _new(Tensor)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onegraph.backends.contract import Buffer
-from onegraph.errors import ArgumentTypeError, GradientError, ShapeError
+from onegraph.errors import ArgumentError, ArgumentTypeError, GradientError, ShapeError
 from onegraph.frontend.printing import tensor_text
 from onegraph.frontend.state import mode
 from onegraph.ir.dtype import bfloat16, bfloat16_to_float32
@@ -67,14 +67,36 @@ class Values:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         array = self.numpy()
+        if copy is False and dtype is not None and array.dtype != dtype:
+            raise ArgumentError(f"a {self.dtype.name} tensor cannot be seen as {np.dtype(dtype)} without a copy")
         return array.astype(dtype) if dtype is not None and array.dtype != dtype else array.copy() if copy else array
 
-    def __dlpack__(self, **kwargs: Any) -> Any:
-        array = self.numpy()
-        return np.array(array).__dlpack__(**kwargs)  # a copy: NumPy exports only writable arrays
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """A capsule of DLPack with the tensor's memory, read-only and without a copy where the consumer knows version 1.
+
+        Args:
+            stream: None; the processor has no streams.
+            max_version: the newest version that the consumer knows. Version 0 cannot say that memory is read-only, so
+                it gets a copy.
+            dl_device: None or (1, 0).
+            copy: True for a copy, which may be written to; False for a BufferError where one is needed.
+        """
+        from onegraph.frontend.dlpack import export
+
+        return export(self, stream, max_version, dl_device, copy)  # type: ignore[arg-type]
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
 
     def __bool__(self) -> bool:
         if self._node.size != 1:

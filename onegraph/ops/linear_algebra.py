@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from onegraph.errors import ArgumentError, UnsupportedError
+from onegraph.errors import ArgumentError
 from onegraph.ir.dtype import float32, float64, int64
 from onegraph.ir.node import Node
 from onegraph.ops.binary import ADD, DIV, GT, MAXIMUM, MUL
 from onegraph.ops.cast import cast
 from onegraph.ops.connection import connected
 from onegraph.ops.contraction import MATMUL, transpose_last
+from onegraph.ops.creation import eye
 from onegraph.ops.decomposition import (
     CHOLESKY,
     DET,
@@ -27,13 +28,13 @@ from onegraph.ops.decomposition import (
     unpack_qr,
     unpack_svd,
 )
-from onegraph.ops.elementwise import ABS, LOG, WHERE
+from onegraph.ops.elementwise import ABS, DETACH, LOG, WHERE
+from onegraph.ops.joining import cat
 from onegraph.ops.leaf import constant
 from onegraph.ops.movement import expand_to, reshape_to, slice_dim
 from onegraph.ops.promotion import as_node, promote
 from onegraph.ops.public import public
 from onegraph.ops.reduction import MAX, SUM
-from onegraph.ops.shapes import show
 from onegraph.ops.triangular import tril, triu
 
 
@@ -176,23 +177,37 @@ def qr(A: Any, mode: str = "reduced") -> OrthogonalTriangular:
 
     Args:
         A: (..., m, n).
-        mode: "reduced": Q is (m, k) and R (k, n), k being the smaller of m and n; "r": Q is empty.
+        mode: "reduced": Q is (m, k) and R (k, n), k being the smaller of m and n; "complete": Q is (m, m) and R (m, n);
+            "r": Q is empty. No gradient flows through the columns that "complete" adds to Q.
 
     Raises:
-        UnsupportedError: for mode "complete".
+        ArgumentError: for another mode.
     """
     x = _matrix("qr", A, square=False)
-    if mode not in ("reduced", "r"):
-        raise UnsupportedError(f"qr: mode {mode!r} is not supported", hint="use mode='reduced'")
+    if mode not in ("reduced", "complete", "r"):
+        raise ArgumentError(f"qr: there is no mode {mode!r}", hint="the modes are 'reduced', 'complete' and 'r'")
     rows, columns = x.shape[-2:]
     if rows >= columns:
         q, r = unpack_qr(QR(x))
     else:  # Q comes from the first columns alone, and the others follow
         q, _ = unpack_qr(QR(slice_dim(x, len(x.shape) - 1, 0, rows)))
         r = triu(MATMUL(transpose_last(q), x))
+    if mode == "complete" and rows > columns:
+        zeros = expand_to(constant(0, x.dtype), (*x.shape[:-2], rows - columns, columns))
+        q, r = _completed(q), cat([r, zeros], -2)
     if mode == "r":
         q = expand_to(constant(0, x.dtype), (0,))
     return OrthogonalTriangular(q, r)
+
+
+def _completed(q: Node) -> Node:
+    """Orthonormal columns, with as many more as make the matrix square."""
+    rows, columns = q.shape[-2:]
+    if rows == columns:
+        return q
+    axes = slice_dim(eye(rows, dtype=q.dtype), 1, 0, rows - columns)
+    whole = cat([DETACH(q), expand_to(axes, (*q.shape[:-2], rows, rows - columns))], -1)
+    return cat([q, slice_dim(unpack_qr(QR(whole))[0], len(q.shape) - 1, columns, rows)], -1)
 
 
 @public("eigh", namespace="linalg")
@@ -228,19 +243,15 @@ def svd(A: Any, full_matrices: bool = True, *, driver: Any = None) -> SingularFa
 
     Args:
         A: (..., m, n).
-        full_matrices: square U and Vh. Only where they are square anyway; otherwise pass False.
+        full_matrices: square U and Vh. No gradient flows through the vectors that this adds where m and n differ.
         driver: accepted.
-
-    Raises:
-        UnsupportedError: full_matrices with m and n different.
     """
     x = _matrix("svd", A, square=False)
     m, n = x.shape[-2:]
-    if full_matrices and m != n:
-        raise UnsupportedError(
-            f"svd: full_matrices=True is not supported for {show(x.shape)}", hint="pass full_matrices=False"
-        )
-    return SingularFactors(*unpack_svd(SVD(x), m, n))
+    u, s, vh = unpack_svd(SVD(x), m, n)
+    if full_matrices:
+        u, vh = _completed(u), transpose_last(_completed(transpose_last(vh)))
+    return SingularFactors(u, s, vh)
 
 
 @public("svdvals", namespace="linalg")

@@ -185,7 +185,7 @@ def test_interruption_leaves_tensors_usable(monkeypatch: pytest.MonkeyPatch) -> 
     total, x = og.zeros(2), og.ones(2) * 3
     total.add_(1)
 
-    def interrupted(self: Plan, inputs: Any) -> Any:
+    def interrupted(self: Plan, inputs: Any, **recorded: Any) -> Any:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from onegraph.backends.reference import evaluate
-from onegraph.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
+from onegraph.errors import ArgumentError, DTypeError, ShapeError
 from onegraph.ops import linear_algebra, statistics
 from onegraph.ops.elementwise import numpy_constant
 from tests.ops.torch_oracle import compare, random, torch
@@ -131,10 +131,8 @@ def test_errors() -> None:
         evaluate([linear_algebra.inv(numpy_constant(np.zeros((2, 2))))])
     with pytest.raises(ArgumentError, match="not positive definite"):
         evaluate([linear_algebra.cholesky(numpy_constant(-np.eye(2)))])
-    with pytest.raises(UnsupportedError, match="full_matrices"):
-        linear_algebra.svd(x)
-    with pytest.raises(UnsupportedError, match="mode 'complete'"):
-        linear_algebra.qr(x, "complete")
+    with pytest.raises(ArgumentError, match="no mode 'raw'"):
+        linear_algebra.qr(x, "raw")
     with pytest.raises(ArgumentError, match="UPLO"):
         linear_algebra.eigh(numpy_constant(well(3)), "X")
     with pytest.raises(ShapeError, match="p='nuc' is of matrices"):
@@ -146,3 +144,19 @@ def test_factors_of_one_triangle_have_the_gradient_of_a_symmetric_matrix() -> No
     for triangle in ("L", "U"):
         compare(linear_algebra.eigvalsh, torch.linalg.eigvalsh, a, triangle, rtol=1e-6, atol=1e-8)
     compare(linear_algebra.pinv, torch.linalg.pinv, a, hermitian=True, gradients=False, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (3, 5), (2, 4, 3), (3, 3)])
+def test_square_factors(shape: tuple[int, ...]) -> None:
+    x = random(*shape).astype(np.float64)
+    m, n = shape[-2:]
+    q, r = evaluate([*linear_algebra.qr(numpy_constant(x), "complete")])
+    u, s, vh = evaluate([*linear_algebra.svd(numpy_constant(x))])
+    assert q.shape[-2:] == (m, m) and r.shape[-2:] == (m, n)
+    assert u.shape[-2:] == (m, m) and vh.shape[-2:] == (n, n)
+    for factor in (q, u, vh):
+        product = np.swapaxes(factor, -1, -2) @ factor
+        np.testing.assert_allclose(product, np.broadcast_to(np.eye(product.shape[-1]), product.shape), atol=1e-12)
+    np.testing.assert_allclose(q @ r, x, atol=1e-12)
+    k = min(m, n)
+    np.testing.assert_allclose((u[..., :k] * s[..., None, :]) @ vh[..., :k, :], x, atol=1e-12)
