@@ -41,6 +41,7 @@ _SUBPACKAGES = frozenset(
         "linalg",
         "multiprocessing",
         "nn",
+        "onnx",
         "optim",
         "profiler",
         "random",

@@ -1,0 +1,16 @@
+"""The operators of ONNX, a family a file; importing this package registers them all. See `README.md`."""
+
+from __future__ import annotations
+
+from onegraph.onnx.operators import (
+    casting,
+    control,
+    convolution,
+    elementwise,
+    indexing,
+    linear,
+    normalization,
+    pooling,
+    reduction,
+    shape,
+)
