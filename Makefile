@@ -40,7 +40,7 @@ test-all: check ## `test`, with the slow tests
 	$(PYTEST) -n 2 --dist loadfile
 
 # Tests that compare with PyTorch are skipped where it is not installed; this installs its CPU build and runs them.
-ORACLE_TESTS := tests/ops tests/nn tests/optim tests/surface tests/distributions tests/frontend tests/ir tests/storage \
+ORACLE_TESTS := tests/array_api tests/ops tests/nn tests/optim tests/surface tests/distributions tests/frontend tests/ir tests/storage \
     tests/data tests/interop tests/inspection tests/zoo tests/bench
 
 $(VENV)/.oracle: $(VENV)/.dev

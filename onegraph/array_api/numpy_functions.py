@@ -339,8 +339,8 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Tensor:
 
 
 @_implements(np.trace)
-def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-    return og.sum(og.diagonal(a, offset, axis1, axis2), -1)  # type: ignore[no-any-return]
+def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Tensor:
+    return statistics.sum(og.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
 @_implements(np.linalg.norm)
@@ -390,6 +390,7 @@ for _numpy, _ours in (
     (np.flipud, og.flipud),
     (np.diag, lambda v, k=0: og.diag(v, k)),
     (np.diagonal, lambda a, offset=0, axis1=0, axis2=1: og.diagonal(a, offset, axis1, axis2)),
+    (np.bincount, lambda x, /, weights=None, minlength=0: og.bincount(_tensor(x), weights, minlength)),
     (np.tril, lambda m, k=0: og.tril(m, k)),
     (np.triu, lambda m, k=0: og.triu(m, k)),
     (np.outer, lambda a, b: og.outer(og.reshape(_tensor(a), (-1,)), og.reshape(_tensor(b), (-1,)))),

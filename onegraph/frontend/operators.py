@@ -8,7 +8,7 @@ import numpy as np
 
 from onegraph.errors import ArgumentTypeError
 from onegraph.frontend.autocast import cast_arguments, policy_of
-from onegraph.frontend.dynamic import mask_places
+from onegraph.frontend.dynamic import look, mask_places
 from onegraph.frontend.generate import assign, lift
 from onegraph.frontend.state import mode
 from onegraph.frontend.tensor import Tensor, View, tensor_of_copy, wrap
@@ -113,8 +113,9 @@ _ARITHMETIC = {
 def index_nodes(index: Any) -> Any:
     """An index with its tensors as nodes; boolean tensors are looked at, since their count decides the result's shape."""
     if isinstance(index, Tensor):
-        if index.dtype is bool_ and index.ndim > 0:
-            return np.array(index.detach().numpy())
+        if index.dtype is bool_:
+            value = look("x[mask]", index.detach(), "use where(mask, x, other), which keeps the shape")
+            return np.array(value) if index.ndim else bool(value)
         if mode.trace is not None:
             mode.trace.seen(index)
         return index.node

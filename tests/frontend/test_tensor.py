@@ -300,3 +300,15 @@ def test_writing_through_masks():
     x[x > 0] = og.tensor([10.0, 30.0])
     assert x.tolist() == [10.0, 0.0, 30.0, 0.0]
     assert x[x > 0].tolist() == [10.0, 30.0]
+
+
+def test_masks_without_dimensions():
+    x = og.tensor([[1.0, 2.0]])
+    for value, count in ((True, 1), (False, 0)):
+        mask = og.tensor(value)
+        assert tuple(x[mask].shape) == (count, 1, 2)
+        assert tuple(og.tensor(3.0)[mask].shape) == (count,)
+        y = og.zeros(())
+        y[mask] = 5.0
+        y[mask] = og.tensor([4.0] * count)
+        assert y.item() == (4.0 if value else 0.0)
