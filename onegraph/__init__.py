@@ -39,6 +39,7 @@ _SUBPACKAGES = frozenset(
         "inspection",
         "keras",
         "linalg",
+        "masked",
         "multiprocessing",
         "nn",
         "onnx",

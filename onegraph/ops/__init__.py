@@ -38,6 +38,7 @@ from onegraph.ops import (
     linear_algebra,
     lookup,
     loss,
+    masked,
     mathematics,
     matrix_functions,
     metric_loss,

@@ -10,11 +10,11 @@ from itertools import pairwise
 from typing import Any
 
 from onegraph.errors import ArgumentError, DTypeError, ShapeError
-from onegraph.ir.dtype import DType
+from onegraph.ir.dtype import DType, bool_
 from onegraph.ir.node import Node, Shape
-from onegraph.ops.binary import MUL, add, mul
+from onegraph.ops.binary import MUL, OR, add, mul
 from onegraph.ops.contraction import MATMUL, flat_product, matmul, transpose_last
-from onegraph.ops.movement import PERMUTE, expand_to, reshape_to
+from onegraph.ops.movement import PERMUTE, expand_to, full, reshape_to
 from onegraph.ops.promotion import as_node, promote
 from onegraph.ops.public import public
 from onegraph.ops.reduction import SUM
@@ -189,6 +189,9 @@ def _scaled_sum(op: str, base: Any, product: Node, beta: Any, alpha: Any) -> Nod
         raise ArgumentError(f"{op}: beta {beta} and alpha {alpha} must be integers for {product.dtype.name}")
     if broadcast_shapes(op, product.shape, x.shape) != product.shape:
         raise ShapeError(f"{op}: input {show(x.shape)} cannot be expanded to the product's shape {show(product.shape)}")
+    if product.dtype is bool_:
+        terms = [n for n, factor in ((product, alpha), (expand_to(x, product.shape), beta)) if factor]
+        return full(product.shape, False) if not terms else terms[0] if len(terms) == 1 else OR(*terms)
     scaled = product if alpha == 1 else mul(product, alpha)
     if isinstance(beta, (int, float)) and beta == 0:
         return scaled

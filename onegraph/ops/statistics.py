@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from onegraph.errors import ArgumentError, DTypeError, ShapeError
 from onegraph.ir.dim import Size
-from onegraph.ir.dtype import DType, bfloat16, bool_, float16, float32, uint8
+from onegraph.ir.dtype import DType, bfloat16, bool_, float16, float32, int64, uint8
 from onegraph.ir.node import Node
 from onegraph.ops.binary import DIV, EQ, MUL, NE, SUB, add, maximum, minimum, pow, sub
 from onegraph.ops.cast import CAST, cast, to_bool
@@ -93,6 +93,8 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: An
         dtype: to cast to before multiplying.
     """
     x = optional_cast(as_node(input), dtype, whole_numbers_to_int64)
+    if x.dtype is bool_:
+        return cast(prod(x, dim, keepdim, dtype=int64), bool_)
     return PROD(x, dims=normalize_dims("prod", dim, len(x.shape)), keepdim=bool(keepdim))
 
 
