@@ -99,7 +99,7 @@ def save_model(
     names = _input_names(target, keywords, len(examples), input_names)
     graph, captured, found, result = _trace(target, keywords, examples, names, dynamic_batch)
     outputs = _output_names(found, output_names)
-    weights = _name_weights(target, captured, names)
+    weights = name_weights(target, captured, names)
     graph = simplify(_rename(graph, len(names), list(weights)))  # what is saved needs no marks of gradients
     _check(graph, examples, dynamic_batch)
     content = {
@@ -189,15 +189,15 @@ def _trace(
     target: Any, keywords: list[str] | None, examples: list[Tensor], names: list[str], dynamic_batch: bool
 ) -> _Traced:
     """Trace in eval mode; when only an unknown batch size is in the way, say so."""
-    with _eval_mode(target):
+    with eval_mode(target):
         if not dynamic_batch:
-            return _trace_shapes(target, keywords, examples, names, [tuple(t.shape) for t in examples])
+            return trace_shapes(target, keywords, examples, names, [tuple(t.shape) for t in examples])
         shapes = _batch_shapes(examples, names)
         try:
-            return _trace_shapes(target, keywords, examples, names, shapes)
+            return trace_shapes(target, keywords, examples, names, shapes)
         except Exception as error:
             # An error that has nothing to do with the batch size is raised from here as it is.
-            _trace_shapes(target, keywords, examples, names, [tuple(t.shape) for t in examples])
+            trace_shapes(target, keywords, examples, names, [tuple(t.shape) for t in examples])
             reason = error.message if isinstance(error, OneGraphError) else f"{type(error).__name__}: {error}"
             raise TraceError(
                 f"save_model: {_name_of(target)} cannot be traced for an unknown batch size: {reason}",
@@ -218,7 +218,7 @@ def _batch_shapes(examples: list[Tensor], names: list[str]) -> list[Shape]:
     return [(Dim.unknown(_BATCH), *t.shape[1:]) if t.ndim else () for t in examples]
 
 
-def _trace_shapes(
+def trace_shapes(
     target: Any, keywords: list[str] | None, examples: list[Tensor], names: list[str], shapes: list[Shape]
 ) -> _Traced:
     inputs = [input_node(s, t.dtype, n) for s, t, n in zip(shapes, examples, names, strict=True)]
@@ -233,9 +233,7 @@ def _trace_shapes(
 
     graph, captured = capture(run, inputs, "model")
     if encoder.arrays or not encoder.tensors:
-        raise TraceError(
-            f"save_model: the result of {_name_of(target)} must be tensors, or lists, tuples, dicts of them"
-        )
+        raise TraceError(f"the result of {_name_of(target)} must be tensors, or lists, tuples, dicts of them")
     return graph, captured, list(encoder.tensors), structure[0]
 
 
@@ -248,7 +246,7 @@ class _Results(Encoder):
 
 
 @contextmanager
-def _eval_mode(target: Any) -> Iterator[None]:
+def eval_mode(target: Any) -> Iterator[None]:
     """A module, and the one that a bound method belongs to, in eval mode; restored afterwards."""
     owner = target if hasattr(target, "modules") else getattr(target, "__self__", None)
     modules = list(owner.modules()) if owner is not None and hasattr(owner, "modules") else []
@@ -267,7 +265,7 @@ def _name_of(target: Any) -> str:
     return str(named() if callable(named) else getattr(target, "__name__", type(target).__name__))
 
 
-def _name_weights(target: Any, captured: list[tuple[Tensor, Node]], taken: list[str]) -> dict[str, Tensor]:
+def name_weights(target: Any, captured: list[tuple[Tensor, Node]], taken: list[str]) -> dict[str, Tensor]:
     """Captured tensors by name, in order: parameters and buffers have those of the module."""
     known: dict[int, str] = {}
     for method in ("named_parameters", "named_buffers"):
