@@ -132,10 +132,10 @@ def _fold(emitter: Emitter, node: Node) -> str:
     (g,) = node.inputs
     a = node.attributes
     value, shape = emitter.value(g), list(g.shape)
-    for dim, size, stride, dilation in reversed(
-        list(zip(a["dims"], a["sizes"], a["strides"], a["dilations"], strict=True))
+    for dim, size, stride, dilation, length in reversed(
+        list(zip(a["dims"], a["sizes"], a["strides"], a["dilations"], a["output_size"], strict=True))
     ):
-        count, length = shape[dim], a["output_size"][dim]
+        count = shape[dim]
         if not isinstance(count, int) or not isinstance(length, int):
             emitter.refuse("the sizes of windows that are added together must be known")
         matrix = np.zeros((count, size, length), node.dtype.numpy)

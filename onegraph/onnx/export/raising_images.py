@@ -51,12 +51,13 @@ def _max_pool(emitter: Emitter, node: Node) -> Raised | None:
     if chosen.op != "where" or number(chosen.inputs[2]) != 0.0 or node.attributes["keepdim"]:
         return None
     equal, rows, _ = chosen.inputs
-    if equal.op != "eq" or rows.op != "reshape" or node.attributes["dims"] != (len(rows.shape) - 1,):
+    windows = rows.inputs[0] if rows.op == "reshape" else rows
+    if equal.op != "eq" or node.attributes["dims"] != (len(rows.shape) - 1,):
         return None
     places, largest = equal.inputs
     if places.op != "iota" or largest.op != "argmax" or largest.inputs[0] is not rows:
         return None
-    found = _windows(rows.inputs[0], float("-inf"))
+    found = _windows(windows, float("-inf"))
     if found is None or rows.shape != (*node.shape, prod(found.sizes)):
         return None
     dilated = any(d != 1 for d in found.dilations)
