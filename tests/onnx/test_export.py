@@ -310,7 +310,7 @@ def test_files(tmp_path: Path) -> None:
     onnx.checker.check_model(str(tmp_path / "split.onnx"), full_check=True)
     loaded, inside = (p.graph.initializer for p in (onnx.load(tmp_path / "split.onnx"), program.model_proto))
     assert [(t.name, t.dims, t.raw_data) for t in loaded] == [(t.name, t.dims, t.raw_data) for t in inside]
-    for wrong in (3, io.StringIO):
+    for wrong in (3, io.StringIO()):
         with pytest.raises(ArgumentTypeError):
             og.onnx.export(layer, x, wrong)
     with pytest.raises(ArgumentTypeError, match="needs a path"):

@@ -5,6 +5,7 @@ Read next: `external_data.py`, which keeps large weights in a file beside the mo
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -88,8 +89,10 @@ class ONNXProgram:
         """
         outside = self._bytes() > MOST_BYTES if external_data is None else external_data
         if not isinstance(destination, (str, os.PathLike)):
-            if outside or not hasattr(destination, "write"):
-                kind = type(destination).__name__
+            kind = type(destination).__name__
+            if isinstance(destination, io.TextIOBase) or not hasattr(destination, "write"):
+                raise ArgumentTypeError(f"onnx.export: f must be a path or a file opened for bytes, got {kind}")
+            if outside:
                 raise ArgumentTypeError(f"onnx.export: external data needs a path to write to, got {kind}")
             destination.write(self.model_proto.SerializeToString())
             return
