@@ -87,11 +87,7 @@ def _reduction(ours: Callable[..., Any], takes_dtype: bool) -> Callable[..., Any
                 "initial= and where= are for ufuncs on tensors", hint="e.g. np.add.reduce(x, where=mask)"
             )
         axis = tuple(axis) if isinstance(axis, list) else axis
-        x = (
-            _tensor(a)
-            if dtype is None
-            else _tensor(a).to(np.dtype(dtype) if not isinstance(dtype, og.dtype) else dtype)
-        )
+        x = _tensor(a) if dtype is None else _tensor(a).to(dtype)
         extra = {"dtype": x.dtype} if takes_dtype and dtype is not None else {}
         return ours(x, axis=axis, keepdims=bool(keepdims), **extra)  # type: ignore[no-any-return]
 
@@ -315,7 +311,8 @@ def _quantile(a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepd
 
 @_implements(np.percentile)
 def _percentile(a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False) -> Tensor:
-    return og.quantile(a, q / 100, axis, bool(keepdims), interpolation=method)  # type: ignore[no-any-return]
+    share = og.tensor(q.detach().numpy() / 100 if isinstance(q, Tensor) else np.asarray(q) / 100, dtype=a.dtype)
+    return og.quantile(a, share, axis, bool(keepdims), interpolation=method)  # type: ignore[no-any-return]
 
 
 @_implements(np.dot)

@@ -75,7 +75,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             kind = a.dtype
         elif isinstance(a, (str, Device)):
             Device(a)
-        elif isinstance(a, DType) or (isinstance(a, type) and not isinstance(a, bool)):
+        elif isinstance(a, (DType, type, np.dtype)):
             kind = as_dtype(a)
     if kind is None or as_dtype(kind) is self.dtype:
         return self.clone() if kwargs.get("copy") else self

@@ -30,8 +30,10 @@ def _operand(value: Any, beside: Node) -> Any:
         return value._node if value._view is None else value.node
     if kind is bool or kind is Dim or isinstance(value, np.generic):
         return value
-    if kind is np.ndarray:
-        return tensor_of_copy(value, from_numpy(value.dtype))._node
+    if isinstance(value, np.ma.MaskedArray):
+        raise ArgumentTypeError("tensors know no masked elements", hint="use array.filled(value), or where(mask, x, y)")
+    if isinstance(value, np.ndarray):
+        return tensor_of_copy(np.asarray(value), from_numpy(value.dtype))._node
     return None
 
 
