@@ -18,7 +18,7 @@ import click
 import onegraph
 from onegraph.errors import OneGraphError, describe_location
 
-# name -> (module, one line for the list of commands)
+# name -> (module, or module:function where a file has several; one line for the list of commands)
 COMMANDS = {
     "train": ("onegraph.cli.train", "Train a network on images."),
     "evaluate": ("onegraph.cli.evaluate", "Measure a saved model on test images."),
@@ -26,6 +26,8 @@ COMMANDS = {
     "explain": ("onegraph.cli.explain", "Show how a network is compiled, stage by stage."),
     "zoo": ("onegraph.cli.zoo", "Compare the networks that there are, or describe one."),
     "summary": ("onegraph.cli.summary", "Show the layers of a network."),
+    "export-onnx": ("onegraph.cli.onnx:export_command", "Write a model as an ONNX file."),
+    "import-onnx": ("onegraph.cli.onnx:import_command", "Save what an ONNX file holds as a model."),
     "info": ("onegraph.cli.info", "Describe this machine and installation."),
 }
 INTERRUPTED = 130
@@ -43,8 +45,8 @@ class CommandGroup(click.Group):
         """Import the file of a subcommand."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(COMMANDS[cmd_name][0])
-        command: click.Command = module.command
+        module, _, function = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), function or "command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -14,7 +14,7 @@ from onegraph.ir.graph import Graph
 from onegraph.ir.node import Node, Shape
 from onegraph.onnx.export.emitter import ELEMENT_TYPES, Emitter
 from onegraph.onnx.export.registry import exporter
-from onegraph.onnx.optional import onnx_package
+from onegraph.onnx.values import onnx_package
 
 
 def value_info(name: str, dtype: DType, shape: Shape) -> Any:

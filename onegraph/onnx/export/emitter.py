@@ -18,7 +18,7 @@ from onegraph.ir.dtype import DType
 from onegraph.ir.graph import Graph
 from onegraph.ir.node import Node
 from onegraph.onnx.export.registry import EXPORTERS, Raised, find_raising
-from onegraph.onnx.optional import onnx_package
+from onegraph.onnx.values import onnx_package
 
 ELEMENT_TYPES: Final[Mapping[str, int]] = {
     "float32": 1, "uint8": 2, "int8": 3, "int16": 5, "int32": 6, "int64": 7, "bool": 9, "float16": 10, "float64": 11,

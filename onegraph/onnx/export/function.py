@@ -21,9 +21,10 @@ from onegraph.ir.node import Shape
 from onegraph.onnx.export.control import value_info
 from onegraph.onnx.export.emitter import Emitter
 from onegraph.onnx.export.program import ONNXProgram, Weight
-from onegraph.onnx.optional import onnx_package
+from onegraph.onnx.values import onnx_package
 from onegraph.passes.fold_constants import fold_constants
 from onegraph.passes.simplify import simplify
+from onegraph.passes.specialize import bind_sizes, specialize
 from onegraph.storage.model import eval_mode, name_weights, trace_shapes
 from onegraph.storage.serving import LoadedModel
 from onegraph.storage.state import stored_tensor
@@ -57,7 +58,8 @@ def export(
     Args:
         model: an `nn.Module`, a Keras model, a function of tensors, or what `load_model` gives. It is traced in
             eval mode: dropout does nothing, batch normalization uses its running statistics.
-        args: an example tensor, or a tuple of them. Only shapes and dtypes matter. Not needed for a loaded model.
+        args: an example tensor, or a tuple of them. Only shapes and dtypes matter. A loaded model takes any batch
+            size without them, and only that of the examples with them.
         f: a path or a file opened for bytes; None writes nothing.
         kwargs: example tensors by argument name, after `args`.
         verbose: print the graph that was traced.
@@ -97,7 +99,7 @@ def export(
             hint="train in onegraph, and export afterwards",
         )
     if isinstance(model, LoadedModel):
-        graph, weights, names = _loaded(model)
+        graph, weights, names = _loaded(model, args)
     else:
         graph, weights, names = _traced(model, args, kwargs, input_names, dynamic_axes, dynamic_shapes)
     inputs = _names("input", input_names, names[0])
@@ -130,10 +132,15 @@ def _names(kind: str, given: Sequence[str] | None, found: Sequence[str]) -> list
     return names
 
 
-def _loaded(model: LoadedModel) -> tuple[Graph, dict[str, Weight], tuple[list[str], list[str]]]:
-    signature = model.signature
+def _loaded(model: LoadedModel, args: Any) -> tuple[Graph, dict[str, Weight], tuple[list[str], list[str]]]:
+    signature, graph = model.signature, model.graph
+    values = list(args) if isinstance(args, (tuple, list)) else [args]
+    sizes: dict[str, int] = {}
+    for value, example, node in zip(signature.inputs, values, graph.inputs, strict=False):
+        bind_sizes(value.name, node.shape, tuple(example.shape), sizes)
+    graph = specialize(graph, sizes) if sizes else graph
     weights = {name: _weight(tensor) for name, tensor in model.weights.items()}
-    return model.graph, weights, ([v.name for v in signature.inputs], [v.name for v in signature.outputs])
+    return graph, weights, ([v.name for v in signature.inputs], [v.name for v in signature.outputs])
 
 
 def _weight(tensor: Tensor) -> Weight:
