@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo check test test-all oracle zoo pretrained tiny docs bench clean
+.PHONY: help demo check test test-all oracle opinfo zoo pretrained tiny docs bench clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -49,6 +49,9 @@ $(VENV)/.oracle: $(VENV)/.dev
 
 oracle: $(VENV)/.oracle ## compare with PyTorch: everything that is skipped where it is not installed
 	$(PYTEST) -n 2 --dist loadfile -m "not slow" $(ORACLE_TESTS)
+
+opinfo: $(VENV)/.oracle ## PyTorch's samples of its operators in seven dtypes: what agreed must agree (minutes)
+	$(PYTEST) -n 2 --dist load -m slow tests/oracle
 
 zoo: $(VENV)/.oracle ## every network against PyTorch, and 200 steps of training: the slow tests of the zoo (half an hour)
 	$(PYTEST) -n 2 --dist load -m slow tests/zoo
