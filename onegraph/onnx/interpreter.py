@@ -31,6 +31,7 @@ class Context:
         file: for messages.
         depth: of function calls.
         attributes: of the function that runs.
+        graph: the outermost graph, for operators that look at it.
     """
 
     opsets: Mapping[str, int]
@@ -39,6 +40,7 @@ class Context:
     file: str = "the model"
     depth: int = 0
     attributes: Mapping[str, Any] | None = None
+    graph: Any = None
 
 
 class Call:
@@ -185,7 +187,7 @@ def _run_function(
 
 def _run_standard_function(call: Call, inputs: Sequence[Value]) -> Sequence[Value]:
     """Run the body that the ONNX standard gives for an operator, if there is one."""
-    node, types = call.node, tuple(_type_number(v) for v in inputs)
+    node, types = call.node, tuple((_type_number(v), _shape_of(v)) for v in inputs)
     key = (id(node), types)
     found = call.context.bodies.get(key)
     if found is None:
@@ -194,7 +196,12 @@ def _run_standard_function(call: Call, inputs: Sequence[Value]) -> Sequence[Valu
     return _run_function(call, inputs, body, {}, {**version})
 
 
-def _standard_body(call: Call, types: Sequence[int]) -> tuple[GraphDescription, dict[str, int]]:
+def _shape_of(value: Value) -> tuple[int | None, ...]:
+    sizes = getattr(value, "shape", ())
+    return tuple(s if isinstance(s, int) else None for s in sizes)
+
+
+def _standard_body(call: Call, types: Sequence[tuple[int, Any]]) -> tuple[GraphDescription, dict[str, int]]:
     onnx = onnx_package()
     defs, node = onnx_package("onnx.defs"), call.node
     try:
@@ -206,11 +213,11 @@ def _standard_body(call: Call, types: Sequence[int]) -> tuple[GraphDescription, 
     if schema.has_function:
         function = schema.function_body
     elif schema.has_context_dependent_function:
-        kinds = [onnx.helper.make_tensor_type_proto(t, None).SerializeToString() for t in types]
+        kinds = [onnx.helper.make_tensor_type_proto(*t).SerializeToString() for t in types]
         content = schema.get_context_dependent_function(node.proto.SerializeToString(), kinds)
         function = onnx.FunctionProto()
         function.ParseFromString(content)
-    if function is None:
+    if function is None or not function.node:
         raise call.unsupported(
             "this operator is not implemented", "the operators that are: docs/reference/onnx-operators.md"
         )

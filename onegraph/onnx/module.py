@@ -53,7 +53,7 @@ def load(source: Any) -> OnnxModule:
         tensor([[0., 2.]])
     """
     description = read_model(source)
-    context = Context(description.opsets, description.functions, file=description.name)
+    context = Context(description.opsets, description.functions, file=description.name, graph=description.graph)
     missing = missing_operators(description.graph, context)
     if missing:
         raise UnsupportedError(

@@ -70,7 +70,9 @@ def conv_transpose(call: Call, x: og.Tensor, weight: og.Tensor, bias: og.Tensor 
     if wanted is not None or how in ("SAME_UPPER", "SAME_LOWER"):
         target = wanted[-count:] if wanted is not None else [s * st for s, st in zip(x.shape[2:], strides, strict=True)]
         total = [f + e - t for f, e, t in zip(full, extra, target, strict=True)]
-        before = [t - t // 2 if how == "SAME_LOWER" else t // 2 for t in total]
+        before = [
+            t - int(t / 2) if how == "SAME_LOWER" else int(t / 2) for t in total
+        ]  # towards zero, of negative ones too
         after = [t - b for t, b in zip(total, before, strict=True)]
     # The whole result first; what is beyond the wanted one is cut, what is missing is the bias alone.
     found = _TRANSPOSED[count](x, weight, None, strides, 0, 0, call.get("group", 1), dilations)

@@ -16,7 +16,7 @@ import onegraph as og
 from onegraph.nn import functional as F
 from onegraph.onnx.interpreter import Call
 from onegraph.onnx.registry import operator
-from onegraph.onnx.values import Array, tensor
+from onegraph.onnx.values import COMPUTED, Array, array, tensor, type_name
 
 
 def _unary(name: str, function: Callable[[og.Tensor], og.Tensor], host: Callable[[Any], Any] | None = None) -> None:
@@ -132,9 +132,12 @@ def _power_host(call: Call, a: Array, b: Array) -> Array:
     return np.power(a, b).astype(a.dtype)
 
 
-@operator("Pow", host=_power_host)
-def power(call: Call, a: og.Tensor, b: og.Tensor) -> og.Tensor:
+@operator("Pow", host=_power_host, raw=True)
+def power(call: Call, a: Any, b: Any) -> og.Tensor:
     """Powers, of the type of the base."""
+    if type_name(a) not in COMPUTED or type_name(b) not in COMPUTED:
+        return tensor(np.power(array(a).astype(np.float64), array(b).astype(np.float64)).astype(array(a).dtype))
+    a, b = tensor(a), tensor(b)
     if a.dtype is b.dtype and a.dtype.is_floating_point:
         return og.pow(a, b)
     wide = og.float64 if og.float64 in (a.dtype, b.dtype) or not a.dtype.is_floating_point else og.float32
@@ -247,7 +250,9 @@ def thresholded_relu(call: Call, x: og.Tensor) -> og.Tensor:
 
 @operator("PRelu")
 def prelu(call: Call, x: og.Tensor, slope: og.Tensor) -> og.Tensor:
-    """x, or slope x below zero."""
+    """x, or slope x below zero; before version 7 a slope of one dimension was one a channel."""
+    if call.version < 7 and slope.ndim == 1 and slope.shape[0] > 1:
+        slope = slope.reshape([-1] + [1] * (x.ndim - 2))
     return og.where(x >= 0, x, slope * x)
 
 

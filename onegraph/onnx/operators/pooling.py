@@ -144,11 +144,13 @@ def global_lp_pool(call: Call, x: og.Tensor) -> og.Tensor:
 def _positions(how: str, size: int, length: int, scale: float, ends: tuple[float, float]) -> np.ndarray[Any, Any]:
     """Where each place of the result lies in the input (the formulas of Resize's coordinate_transformation_mode)."""
     x = np.arange(length, dtype=np.float64)
-    whole = size * scale
+    whole = (
+        size * scale if abs(size * scale - length) < 1 else length
+    )  # a length that was rounded down keeps its fraction
     if how == "asymmetric":
         return x / scale
     if how == "align_corners":
-        return x * 0.0 if length == 1 else x * (size - 1) / (length - 1)
+        return x * 0.0 if length == 1 else x * (size - 1) / (whole - 1)
     if how == "pytorch_half_pixel":
         return (x + 0.5) / scale - 0.5 if length > 1 else x * 0.0
     if how == "half_pixel_symmetric":
@@ -200,7 +202,7 @@ def _weights(call: Call, positions: Any, size: int, scale: float) -> np.ndarray[
             if mode == "cubic"
             else np.maximum(0, 1 - np.abs(distance))
         )
-        if call.get("exclude_outside", 0) or (call.get("antialias", 0) and mode != "cubic"):
+        if call.get("exclude_outside", 0):
             share = np.where((places >= 0) & (places < size), share, 0.0)
         np.add.at(matrix, (rows, places.clip(0, size - 1)), share)
     return matrix / matrix.sum(1, keepdims=True)

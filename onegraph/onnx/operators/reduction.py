@@ -11,7 +11,7 @@ import numpy as np
 import onegraph as og
 from onegraph.onnx.interpreter import Call
 from onegraph.onnx.registry import operator
-from onegraph.onnx.values import Array, numbers, tensor
+from onegraph.onnx.values import COMPUTED, Array, numbers, tensor, type_name
 
 
 def _axes(call: Call, x: Any, axes: Any) -> list[int] | None:
@@ -120,9 +120,19 @@ _arg_extreme("ArgMax", og.argmax)
 _arg_extreme("ArgMin", og.argmin)
 
 
-@operator("TopK", raw=True)
-def top_k(call: Call, x: Any, k: Any = None) -> tuple[og.Tensor, og.Tensor]:
+def _top_k_host(call: Call, x: Array, k: Any = None) -> tuple[Array, Array]:
+    count = call.get("k") if k is None else numbers(k, "the k of TopK")[0]
+    axis = call.get("axis", -1)
+    keys = x.max() - x if call.get("largest", 1) and x.size else x  # no sign is needed, and the order of equals stays
+    places = np.take(np.argsort(keys, axis, kind="stable"), range(count), axis).astype(np.int64)
+    return np.take_along_axis(x, places, axis), places
+
+
+@operator("TopK", host=_top_k_host, raw=True)
+def top_k(call: Call, x: Any, k: Any = None) -> tuple[Any, Any]:
     """The k largest or smallest along an axis, and where they are."""
+    if type_name(x) not in COMPUTED:
+        return _top_k_host(call, x, k)
     count = call.get("k") if k is None else numbers(k, "the k of TopK")[0]
     x, axis, largest = tensor(x), call.get("axis", -1), bool(call.get("largest", 1))
     # Of equal values the first comes first.
