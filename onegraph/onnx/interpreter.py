@@ -18,6 +18,9 @@ from onegraph.onnx.reader import DEPTH_LIMIT, GraphDescription, NodeDescription,
 from onegraph.onnx.registry import OPERATORS, find
 from onegraph.onnx.values import Value, array, is_host, onnx_package, tensor
 
+# What Python raises when a function is called with other inputs, or an attribute is of another kind, than it is written for.
+_INVALID = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, ZeroDivisionError, MemoryError)
+
 
 @dataclass
 class Context:
@@ -161,6 +164,10 @@ def run_node(
             error.message = f"{describe(node)} of {context.file}: {error.message}"
             error.args = (error.message,)
         raise
+    except _INVALID as error:  # a file may give any operator any number and kind of inputs and attributes
+        raise GraphError(
+            f"{describe(node)} of {context.file}: its inputs or attributes are not those of this operator: {error}"
+        ) from error
     return result if isinstance(result, tuple) else (result,)
 
 

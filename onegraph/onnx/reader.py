@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 
 from onegraph.errors import GraphError, StorageError
+from onegraph.onnx.expansion import check_expansion
 from onegraph.onnx.external_data import ExternalFiles, byte_count
 from onegraph.onnx.values import Array, numpy_dtype, onnx_package
 
 DEPTH_LIMIT = 64
 """Graphs inside of graphs, and functions that call functions."""
+
+MOST_DIMENSIONS = 64
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ def read_model(source: Any) -> ModelDescription:
     for function in model.functions:
         key = (_domain(function.domain), function.name, getattr(function, "overload", ""))
         functions[key] = reader.function(function)
+    check_expansion(name, graph, functions)
     return ModelDescription(name, graph, opsets, functions, model)
 
 
@@ -235,6 +239,8 @@ class _Reader:
         """The array of a tensor. Sizes are compared with the bytes that are there before anything is allocated."""
         shape = tuple(int(d) for d in proto.dims)
         name = f"tensor {proto.name[:200]!r}"
+        if len(shape) > MOST_DIMENSIONS:
+            raise self.fail(f"{name} has {len(shape)} dimensions; {MOST_DIMENSIONS} is the limit")
         if any(d < 0 for d in shape):
             raise self.fail(f"{name} has a negative size: {shape}")
         numpy_dtype(proto.data_type)
