@@ -238,6 +238,8 @@ TOP_LEVEL = {
     "multiprocessing.spawn": "callable(t.multiprocessing.spawn)",
     "no_grad": "[t.no_grad()(lambda: model(x).requires_grad)(), model(x).requires_grad]",
     "ones": "t.ones(2, dtype=t.int32)",
+    "onnx.export": "run(b := importlib.import_module('io').BytesIO(), t.onnx.export(model, (x,), b, dynamo=False), "
+    "importlib.import_module('onnx').load_from_string(b.getvalue()).graph.node[0].op_type)",
     "ones_like": "t.ones_like(x)",
     "permute": "t.permute(image, (0, 2, 3, 1))",
     "pi": "t.pi",

@@ -109,6 +109,19 @@ LEFT_OUT = {
     "pickle_module",
     "pickle_protocol",
     "weights_only",
+    # of `onnx.export`: settings of PyTorch's own exporters; `external_data` is on there, and here only where it has to be
+    "artifacts_dir",
+    "autograd_inlining",
+    "custom_opsets",
+    "custom_translation_table",
+    "dump_exported_program",
+    "export_modules_as_functions",
+    "external_data",
+    "operator_export_type",
+    "optimize",
+    "profile",
+    "report",
+    "verify",
 }
 
 

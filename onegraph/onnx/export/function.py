@@ -51,7 +51,8 @@ def export(
     keep_initializers_as_inputs: bool = False,
     do_constant_folding: bool = True,
     external_data: bool | None = None,
-    training: bool = False,
+    training: Any = False,
+    dynamo: bool = True,
 ) -> ONNXProgram:
     """Export a model as ONNX, for evaluation.
 
@@ -71,7 +72,8 @@ def export(
         keep_initializers_as_inputs: whether weights are inputs as well, with their values as defaults.
         do_constant_folding: compute what depends on constants alone. Weights keep their names and values always.
         external_data: whether weights go into a file `F.data` beside the model; by default only above 2 GB.
-        training: must be False; see UnsupportedError.
+        training: must be False (or 0, PyTorch's `TrainingMode.EVAL`); see UnsupportedError.
+        dynamo: accepted and without effect: there is one exporter here.
 
     Returns:
         An `ONNXProgram` with `model_proto` and `save(path)`.
@@ -93,7 +95,7 @@ def export(
         ['Conv', 'Relu', 'Reshape', 'Gemm']
     """
     opset = _opset(opset_version)
-    if training:
+    if getattr(training, "value", training):
         raise UnsupportedError(
             "onnx.export: models are exported for evaluation; dropout and batch statistics of training are not",
             hint="train in onegraph, and export afterwards",
