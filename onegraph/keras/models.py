@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from onegraph.errors import ArgumentError, ArgumentTypeError, UninitializedError
+from onegraph.keras.export import export_model
 from onegraph.keras.functional import LayerGraph, graph_from_config
 from onegraph.keras.layers.base import Layer, _plain, layers
 from onegraph.keras.layers.core import InputLayer
@@ -163,6 +164,21 @@ class Model(Trainer, GeneratorMethods, Layer):
         A path that ends in `.keras` or `.h5` becomes a file that Keras reads, too (needs h5py); any other a folder.
         """
         save_model(self, path, overwrite, include_optimizer)
+
+    def export(self, filepath: Any, format: str = "onnx", verbose: bool | None = None, **options: Any) -> None:
+        """Write the model for other runtimes, with Keras' name: any batch size, for evaluation.
+
+        Args:
+            filepath: the file.
+            format: "onnx"; Keras' other formats belong to TensorFlow, LiteRT and OpenVINO.
+            verbose: print the graph.
+            options: of `og.onnx.export`, such as `opset_version`.
+
+        Raises:
+            UnsupportedError: another format; the package `onnx` is missing.
+            UninitializedError: the model has not been built yet.
+        """
+        export_model(self, filepath, format, verbose, options)
 
     def save_weights(self, path: Any, overwrite: bool = True) -> None:
         """Write the weights: as Keras does for names that end in `.h5` or `.weights.h5`, else into a safetensors file."""
