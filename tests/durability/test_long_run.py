@@ -1,0 +1,29 @@
+"""Nothing grows in a long run; `python -m tests.durability.long_run` does 50,000 steps."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.durability.long_run import Sample, growth, train
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_nothing_grows_in_a_few_thousand_steps(tmp_path: Path) -> None:
+    assert growth(train(3000, 5, tmp_path)) == []
+
+
+def test_growth_would_be_noticed() -> None:
+    before = Sample(100_000_000, 1, 10, 5, 1000, 1e-3)
+    after = Sample(110_000_000, 2, 11, 6, 2000, 1e-3)
+    assert growth([before, before, before]) == []
+    assert [text.split()[0] for text in growth([before, before, after])] == [
+        "memory",
+        "threads",
+        "files",
+        "plans",
+        "objects",
+    ]
