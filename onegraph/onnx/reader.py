@@ -161,6 +161,7 @@ class _Reader:
         """A graph, with what it may read from around it."""
         if depth > DEPTH_LIMIT:
             raise self.fail(f"graphs are nested more than {DEPTH_LIMIT} deep")
+        self.text(proto.name, *proto_names(proto.initializer))
         found = GraphDescription(
             proto.name, [self.value(v) for v in proto.input], [self.value(v) for v in proto.output]
         )
@@ -179,8 +180,15 @@ class _Reader:
                 raise self.fail(f"output {value.name[:200]!r} of graph {proto.name[:200]!r} is made by no node")
         return found
 
+    def text(self, *names: Any) -> None:
+        """Refuse names that are no text: protobuf gives bytes for what is not valid UTF-8."""
+        for name in names:
+            if not isinstance(name, str):
+                raise self.fail(f"the name {name[:200]!r} is no valid text")
+
     def node(self, proto: Any, depth: int, known: set[str], made: set[str]) -> NodeDescription:
         """A node, whose inputs must exist already."""
+        self.text(proto.name, proto.op_type, proto.domain, *proto.input, *proto.output, *proto_names(proto.attribute))
         where = f"node {proto.name[:200]!r} ({proto.op_type[:100]})"
         missing = [i for i in proto.input if i and i not in known]
         if missing:
@@ -229,6 +237,7 @@ class _Reader:
 
     def value(self, proto: Any) -> ValueType:
         """What an input or output is said to be."""
+        self.text(proto.name)
         found = _value_type(proto.name, proto.type)
         for size in found.shape or ():
             if isinstance(size, int) and size < 0:
@@ -307,6 +316,7 @@ class _Reader:
 
     def function(self, proto: Any) -> tuple[GraphDescription, dict[str, Any], dict[str, int]]:
         """A function: its body, the values that attributes have when they are not given, and its operator sets."""
+        self.text(proto.name, proto.domain, *proto.input, *proto.output)
         names = [ValueType(n, "") for n in proto.input], [ValueType(n, "") for n in proto.output]
         body = GraphDescription(proto.name, *names)
         made: set[str] = set()
@@ -321,6 +331,11 @@ class Reference:
     """An attribute inside of a function that is an attribute of the function."""
 
     name: str
+
+
+def proto_names(protos: Any) -> list[Any]:
+    """The names of messages."""
+    return [proto.name for proto in protos]
 
 
 def _value_type(name: str, proto: Any) -> ValueType:

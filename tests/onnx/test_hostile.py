@@ -123,6 +123,11 @@ HOSTILE: dict[str, Callable[[], Any]] = {
     "output that nothing makes": lambda: model([node("Relu", ["x"], ["a"])]),
     "two nodes make one value": lambda: model([node("Relu", ["x"], ["y"]), node("Neg", ["x"], ["y"])]),
     "two initializers of one name": lambda: model([node("Add", ["x", "w"], ["y"])], [tensor("w", [1], b"\0" * 4)] * 2),
+    "a name that is no text": lambda: (
+        model([node("Add", ["x", "weight"], ["y"])], [tensor("weight", [1], b"\0" * 4)])
+        .SerializeToString()
+        .replace(b"weight", b"we\xff\xffht")
+    ),
     "unknown operator": lambda: model([node("RunMyCode", ["x"], ["y"])]),
     "unknown domain": lambda: model([node("Relu", ["x"], ["y"], domain="evil.example")]),
     "negative size": lambda: model([node("Add", ["x", "w"], ["y"])], [tensor("w", [-3], b"\0" * 12)]),

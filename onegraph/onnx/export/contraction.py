@@ -60,6 +60,8 @@ def _running(emitter: Emitter, node: Node) -> str:
     from onegraph.onnx.export.control import running
 
     size = x.shape[dim]
+    if size == 0:
+        return value
     place, stop = (0, 1) if not reverse else (size - 1, size)
     first = emitter.squeeze(emitter.slice(value, [dim], [place], [stop]), dim)
     return running(emitter, value, first, "Mul" if node.op == "cumprod" else "Max", node, dim, reverse)
@@ -114,7 +116,7 @@ def convolve_transposed(emitter: Emitter, node: Node, inputs: list[str]) -> str:
         reach = a["dilation"][i] * (kernel[i] - 1) + 1
         left = wanted - (a["stride"][i] * (g.shape[2 + i] - 1) + reach - before - after)
         if not isinstance(left, int) or before < 0 or after < 0:
-            emitter.refuse("a transposed convolution of this size and padding has no operator in ONNX")
+            emitter.refuse("a transposed convolution of this size, or with negative padding, has no operator in ONNX")
         extra.append(int(left))
     return str(
         emitter.node(
@@ -140,6 +142,8 @@ def _conv_weight_gradient(emitter: Emitter, node: Node) -> str:
     """A convolution whose batch is the channels: of x with the gradient, steps and dilation changing places."""
     x, g = node.inputs
     a = node.attributes
+    if any(size < 0 for pair in a["padding"] for size in pair):
+        emitter.refuse("the gradient of the weight of a convolution that cuts its input has no operator in ONNX")
     if a["groups"] != 1:
         emitter.refuse("the gradient of a grouped convolution's weight has no operator in ONNX")
     swap = [1, 0, *range(2, len(x.shape))]
