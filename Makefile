@@ -41,7 +41,8 @@ test-all: check ## `test`, with the slow tests
 
 # Tests that compare with PyTorch are skipped where it is not installed; this installs its CPU build and runs them.
 ORACLE_TESTS := tests/array_api tests/ops tests/nn tests/optim tests/surface tests/distributions tests/frontend tests/ir tests/storage \
-    tests/data tests/interop tests/inspection tests/zoo tests/bench
+    tests/data tests/interop tests/inspection tests/zoo tests/bench tests/cli/test_cli_onnx.py $(wildcard tests/onnx/test_export*.py) \
+    tests/onnx/test_from_torch.py
 
 $(VENV)/.oracle: $(VENV)/.dev
 	$(PIP) install -e '.[dev,oracle]'
