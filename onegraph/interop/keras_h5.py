@@ -75,7 +75,7 @@ def read_keras_weights(path: str | os.PathLike[str]) -> dict[str, Array]:
             return _read(opened, os.fspath(path))
     except StorageError:
         raise
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, OverflowError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise storage_error(error, path, "read") from error
         raise StorageError(f"cannot read {os.fspath(path)!r}: {error!s:.300}", hint="the file is damaged") from error

@@ -104,7 +104,7 @@ def _load_by_place(model: Any, path: Any) -> bool:
             if "layer_names" in opened.attrs or "model_weights" in opened or not keras_variables.fits(model, opened):
                 return False
             keras_variables.read(model, opened, os.fspath(path))
-    except (OSError, RuntimeError, ValueError, KeyError, AttributeError, TypeError):
+    except (OSError, RuntimeError, ValueError, KeyError, AttributeError, TypeError, OverflowError):
         return False  # the other way of reading says what is wrong
     return True
 

@@ -170,7 +170,7 @@ def load(path: Any, custom_objects: Any) -> tuple[Any, dict[str, Any] | None, by
         raise
     except Refused as refused:
         raise refused.error(name) from refused
-    except (OSError, KeyError, ValueError, TypeError, IndexError, AttributeError, RuntimeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, IndexError, AttributeError, RuntimeError, OverflowError) as error:
         raise StorageError(f"cannot read {name!r}: {error!s:.300}", hint="the file is damaged") from error
 
 

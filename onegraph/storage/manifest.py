@@ -40,7 +40,7 @@ def read_bytes(path: Path, limit: int, count: int = -1) -> bytes:
                 damaged(path, "it is not a regular file")
             if status.st_size > limit:
                 damaged(path, f"it has {status.st_size} bytes, more than the {limit} that it may have")
-            return file.read(count if count >= 0 else limit + 1)
+            return file.read(count if count >= 0 else status.st_size + 1)  # Python allocates what is asked for
     except StorageError:
         raise
     except OSError as error:
