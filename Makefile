@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo check test test-all oracle opinfo zoo pretrained tiny docs bench clean
+.PHONY: help demo check test test-all oracle opinfo onnx durability hostile determinism zoo pretrained tiny docs bench clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -53,6 +53,18 @@ oracle: $(VENV)/.oracle ## compare with PyTorch: everything that is skipped wher
 
 opinfo: $(VENV)/.oracle ## PyTorch's samples of its operators in seven dtypes: what agreed must agree (minutes)
 	$(PYTEST) -n 2 --dist load -m slow tests/oracle
+
+onnx: $(VENV)/.dev ## ONNX's own backend test suite: everything passes but what is listed (two minutes)
+	$(PYTEST) -m slow tests/onnx/test_suite.py
+
+durability: $(VENV)/.dev ## a hundred kills, full and read-only disks, a damaged cache, a long run (two minutes)
+	$(PYTEST) -n 2 --dist load tests/durability
+
+hostile: $(VENV)/.dev ## 300 damaged files of each format (two minutes)
+	$(PYTEST) -n 2 --dist load tests/hostile
+
+determinism: $(VENV)/.dev ## the same bits every way: threads, processes, front ends, caches (three minutes)
+	$(PYTEST) -n 2 --dist load tests/determinism
 
 zoo: $(VENV)/.oracle ## every network against PyTorch, and 200 steps of training: the slow tests of the zoo (half an hour)
 	$(PYTEST) -n 2 --dist load -m slow tests/zoo
