@@ -109,7 +109,9 @@ LEFT_OUT = {
     "pickle_module",
     "pickle_protocol",
     "weights_only",
-    # of `onnx.export`: settings of PyTorch's own exporters; `external_data` is on there, and here only where it has to be
+}
+# Settings of PyTorch's own exporters; `external_data` is on there, and here only where it has to be.
+LEFT_OUT_OF_ONNX = {
     "artifacts_dir",
     "autograd_inlining",
     "custom_opsets",
@@ -140,12 +142,13 @@ def test_arguments_are_those_of_torch(symbol: str) -> None:
         or [a[1] for a in expected] == [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]
     ):
         return
-    positional = [a for a in expected if a[1] is inspect.Parameter.POSITIONAL_OR_KEYWORD and a[0] not in LEFT_OUT]
+    left_out = LEFT_OUT | LEFT_OUT_OF_ONNX if symbol == "torch.onnx.export" else LEFT_OUT
+    positional = [a for a in expected if a[1] is inspect.Parameter.POSITIONAL_OR_KEYWORD and a[0] not in left_out]
     order = [a[0] for a in ours if a[1] is inspect.Parameter.POSITIONAL_OR_KEYWORD]
     assert order[: len(positional)] == [a[0] for a in positional], symbol
     defaults = {a[0]: a[2] for a in ours}
     for name, kind, default in expected:
-        if kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD) or name in LEFT_OUT:
+        if kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD) or name in left_out:
             continue
         assert name in defaults, f"{symbol}: {name} is missing"
         if isinstance(default, (bool, int, float, str, tuple)) and default is not inspect.Parameter.empty:
