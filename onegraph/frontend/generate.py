@@ -18,6 +18,7 @@ from onegraph.frontend.autocast import cast_arguments, policy_of
 from onegraph.frontend.operands import with_tensors
 from onegraph.frontend.state import mode
 from onegraph.frontend.tensor import Device, Tensor, View, tensor_of_copy, wrap
+from onegraph.frontend.types import strided
 from onegraph.frontend.views import make_view
 from onegraph.ir.dtype import DType, category, from_numpy, promote, scalar_dtype
 from onegraph.ir.node import EMPTY, Node
@@ -80,6 +81,9 @@ def _translate(kwargs: dict[str, Any], parameters: frozenset[str]) -> dict[str, 
     for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim"), ("x", "input")):
         if theirs in kwargs and theirs not in parameters and ours in parameters:
             kwargs[ours] = kwargs.pop(theirs)
+    layout = kwargs.get("layout")
+    if layout is not None and layout is not strided and "layout" not in parameters:
+        raise ArgumentError(f"layout={layout}: only strided tensors are made here", hint="leave layout out")
     for name in _IGNORED:
         if name not in parameters:
             kwargs.pop(name, None)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from onegraph.errors import ArgumentError
-from onegraph.ir.dtype import as_dtype, get_default_dtype
+from onegraph.ir.dtype import as_dtype, float32, float64, get_default_dtype
 from onegraph.ir.node import Node
 from onegraph.ops.cast import cast
 from onegraph.ops.elementwise import numpy_constant
@@ -31,8 +31,8 @@ def _window(name: str, M: Any, sym: bool, dtype: Any, values: Callable[[Array, i
     kind = get_default_dtype() if dtype is None else as_dtype(dtype)
     if isinstance(M, bool) or not isinstance(M, int) or M < 0:
         raise ArgumentError(f"{name}: the number of points must be an int from 0 on, got {M!r}")
-    if not kind.is_floating_point:
-        raise ArgumentError(f"{name}: needs a floating dtype, got {kind.name}")
+    if kind not in (float32, float64):
+        raise ArgumentError(f"{name}: needs float32 or float64, got {kind.name}", hint="cast the window afterwards")
     places, points = np.arange(M, dtype=np.float64), M if sym else M + 1
     found = np.ones(M) if M < 2 else values(places, points)
     return cast(numpy_constant(np.asarray(found, np.float64)), kind)
@@ -58,10 +58,10 @@ def general_cosine(M: int, *, a: Iterable[float], sym: bool = True, dtype: Any =
         M: number of points.
         a: the factors, at least one.
         sym: whether the window is symmetric; else its next point would be the first again.
-        dtype: a floating type, by default the default dtype.
+        dtype: float32 or float64, by default the default dtype.
 
     Raises:
-        ArgumentError: M is negative or no int, `a` is empty, or the dtype is not floating.
+        ArgumentError: M is negative or no int, `a` is empty, or the dtype is neither float32 nor float64.
 
     >>> general_cosine(4, a=[0.5, 0.5]).shape
     (4,)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from onegraph.errors import ArgumentError, ShapeError
+from onegraph.errors import ArgumentError, DTypeError, ShapeError
 from onegraph.ir.dim import Dim
+from onegraph.ir.dtype import bool_
 from onegraph.ir.node import Node
 from onegraph.ops.binary import DIV, EQ, MUL, SUB, clamp, div, maximum, mul, sub
 from onegraph.ops.cast import cast
@@ -19,7 +20,7 @@ from onegraph.ops.movement import RESHAPE, reshape_to
 from onegraph.ops.promotion import as_node, to_float
 from onegraph.ops.public import public
 from onegraph.ops.reduction import SUM
-from onegraph.ops.shapes import show
+from onegraph.ops.shapes import same_shape, show
 from onegraph.ops.statistics import Dims, count_along, dims_of, floating, mean, safe_sqrt, sum, widened
 
 
@@ -124,6 +125,20 @@ def std_mean(
     return cast(safe_sqrt(variance), x.dtype), cast(center, x.dtype)
 
 
+def _observation_weights(name: str, weights: Node, x: Node) -> Node:
+    """Weights of the columns of a matrix in its dtype: `fweights` count them, `aweights` weigh them."""
+    if len(weights.shape) > 1 or not same_shape((weights.size,), x.shape[1:]):
+        raise ShapeError(
+            f"cov: {name} must have one dimension with a number for each of {x.shape[1]} observations, "
+            f"got {show(weights.shape)}"
+        )
+    if name == "fweights" and (weights.dtype.is_floating_point or weights.dtype is bool_):
+        raise DTypeError(f"cov: fweights must be integers, got {weights.dtype.name}", hint="use aweights")
+    if name == "aweights" and not weights.dtype.is_floating_point:
+        raise DTypeError(f"cov: aweights must be floating, got {weights.dtype.name}", hint="use fweights")
+    return cast(weights, x.dtype)
+
+
 @public()
 def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Node:
     """The covariances of the rows of a matrix, whose columns are observations.
@@ -132,19 +147,24 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
         input: (variables, observations), or one variable's observations.
         correction: subtracted from the number of observations.
         fweights: how often each observation counts, whole numbers.
-        aweights: how much each observation weighs.
+        aweights: how much each observation weighs, floating numbers.
 
     Returns:
         (variables, variables), or a scalar for one variable.
+
+    Raises:
+        ShapeError: more than two dimensions, or weights that are not one for each observation.
+        DTypeError: fweights that are no integers, or aweights that are not floating.
     """
     node = to_float(input)
     if len(node.shape) > 2:
         raise ShapeError(f"cov: needs one or two dimensions, got {show(node.shape)}")
     x = node if len(node.shape) == 2 else RESHAPE(node, shape=(1, node.size))
     weights = None
-    for w in (fweights, aweights):
-        if w is not None:
-            weights = cast(as_node(w), x.dtype) if weights is None else mul(weights, cast(as_node(w), x.dtype))
+    for name, given in (("fweights", fweights), ("aweights", aweights)):
+        if given is not None:
+            w = _observation_weights(name, as_node(given), x)
+            weights = w if weights is None else mul(weights, w)
     count: Any = constant(x.shape[1], x.dtype) if weights is None else sum(weights)
     weighted = x if weights is None else mul(x, weights)
     center = div(sum(weighted, 1, True), count)

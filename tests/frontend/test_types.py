@@ -94,3 +94,9 @@ def test_constant_functions_give_zero_gradients() -> None:
     assert og.autograd.grad(
         (x > 0).float().sum() + x.detach().sum() + 0 * og.ones(1, requires_grad=True).sum(), x, allow_unused=True
     ) == (None,)
+
+
+def test_a_layout_that_would_be_ignored_is_refused() -> None:
+    assert og.zeros(2, layout=og.strided).tolist() == [0, 0]
+    with pytest.raises(ArgumentError, match="only strided tensors"):
+        og.zeros(2, layout=og.sparse_coo)

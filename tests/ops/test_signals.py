@@ -10,7 +10,8 @@ import pytest
 
 from onegraph.backends.reference import evaluate
 from onegraph.errors import ArgumentError, ShapeError
-from onegraph.ops import signals
+from onegraph.ir.dtype import bfloat16, float16, int64
+from onegraph.ops import signal_windows, signals
 from tests.ops.torch_oracle import compare, random, torch
 
 WINDOWS = ["hann_window", "hamming_window", "blackman_window", "bartlett_window", "kaiser_window"]
@@ -49,3 +50,9 @@ def test_errors() -> None:
         signals.vander(np.ones((2, 2)))
     with pytest.raises(ShapeError, match="two dimensions"):
         signals.renorm(np.ones(3), 2, 0, 1.0)
+
+
+@pytest.mark.parametrize("kind", [int64, float16, bfloat16])
+def test_windows_are_of_float32_or_float64(kind: object) -> None:
+    with pytest.raises(ArgumentError, match="hann: needs float32 or float64"):
+        signal_windows.hann(3, dtype=kind)

@@ -258,3 +258,17 @@ def test_errors() -> None:
         quantiles.quantile(empty, 0.5, interpolation="cubic")
     with pytest.raises(ArgumentError, match="within 0 and 1"):
         quantiles.quantile(empty, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("weights", "error"),
+    [
+        ({"fweights": random(4)}, DTypeError),
+        ({"aweights": np.array([1, 2, 1, 2])}, DTypeError),
+        ({"fweights": np.array([1])}, ShapeError),
+        ({"aweights": random(4, 4)}, ShapeError),
+    ],
+)
+def test_covariance_refuses_bad_weights(weights: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error, match=r"cov: [af]weights must"):
+        variance.cov(numpy_constant(random(3, 4)), **{k: numpy_constant(w) for k, w in weights.items()})
