@@ -258,11 +258,12 @@ def multi_margin_loss(
     op = "multi_margin_loss"
     if p not in (1, 2):
         raise ArgumentError(f"{op}: p must be 1 or 2, got {p}")
+    kind = reduction_of(op, reduction, size_average, reduce)
     x, rows, single = _rows(op, input)
-    y = reshape_to(as_node(target), rows.shape[:1])
-    _check_target(op, rows, y)
     w = _prepared_weight(weight, rows)
     _check_weight(op, rows, w)
+    y = reshape_to(as_node(target), rows.shape[:1])
+    _check_target(op, rows, y)
     y = cast(y, int64)
     weights = _weights_of_targets(rows, y, w, NE(y, y))
     right = reshape_to(_pick(rows, y), (rows.shape[0], 1))
@@ -271,7 +272,7 @@ def multi_margin_loss(
     losses = DIV(SUM(terms, dims=(1,), keepdim=False), constant(rows.shape[1], rows.dtype))
     losses = MUL(losses, weights)
     losses = reshape_to(losses, ()) if single else losses
-    return cast(reduced(losses, reduction_of(op, reduction, size_average, reduce)), x.dtype)
+    return cast(reduced(losses, kind), x.dtype)
 
 
 @functional

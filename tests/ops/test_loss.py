@@ -244,3 +244,10 @@ def test_errors() -> None:
         loss.binary_cross_entropy(x, as_node([1.0, 2.0, 3.0]))
     with pytest.raises(DTypeError, match="needs floating"):
         loss.mse_loss(as_node(np.array([1])), as_node(np.array([1])))
+
+
+@pytest.mark.parametrize("wrong", [{"reduction": "abc"}, {"weight": random(5, 4)}, {"weight": random(5)}])
+def test_multi_margin_loss_looks_at_its_options_before_the_target(wrong: dict[str, Any]) -> None:
+    ours, _ = both("multi_margin_loss")
+    with pytest.raises(ValueError, match=r"multi_margin_loss: (reduction|weight)"):
+        ours(random(5, 4), random(5), **wrong)

@@ -20,7 +20,7 @@ def test_the_table_is_written_as_it_is_read(tmp_path: Path) -> None:
 def test_how_much_agrees() -> None:
     found = totals(TABLE)
     assert set(found) == set(COLUMNS)
-    floors = dict.fromkeys(COLUMNS, 0.96) | {"errors": 0.92}  # errors are to reach 0.95
+    floors = dict.fromkeys(COLUMNS, 0.96) | {"errors": 0.93}  # errors are to reach 0.95
     assert {c: cell for c, cell in found.items() if cell[0] < floors[c] * cell[1]} == {}
     assert sum(map(is_clean, TABLE.values())) >= 530
 
