@@ -106,6 +106,11 @@ def _parquet(path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table({"a": [1, 2, 3], "b": [0.5, 1.5, 2.5]}), path)
 
 
+def _pixels(path: Path) -> Any:
+    """An image. Its memory is that of its pixels, which a small file may have many of: the limit to them bounds it."""
+    return load_image(path, max_pixels=1_000_000)
+
+
 FORMATS = {
     "safetensors": Format(lambda p: og.save(_state(), p), og.load),
     "pth": Format(lambda p: og.save(_state(), p.with_suffix(".pth")) or p.with_suffix(".pth").rename(p), og.load),
@@ -129,12 +134,12 @@ FORMATS = {
     "onnx": Format(_onnx, lambda p: og.onnx.load(p)),
     "idx": Format(_idx, read_idx),
     "idx_gz": Format(lambda p: (_idx(p), p.write_bytes(gzip.compress(p.read_bytes()))), read_idx),
-    "png": Format(_image("PNG"), load_image),
-    "jpeg": Format(_image("JPEG"), load_image),
-    "gif": Format(_image("GIF"), load_image),
-    "bmp": Format(_image("BMP"), load_image),
-    "tiff": Format(_image("TIFF"), load_image),
-    "webp": Format(_image("WEBP"), load_image),
+    "png": Format(_image("PNG"), _pixels),
+    "jpeg": Format(_image("JPEG"), _pixels),
+    "gif": Format(_image("GIF"), _pixels),
+    "bmp": Format(_image("BMP"), _pixels),
+    "tiff": Format(_image("TIFF"), _pixels),
+    "webp": Format(_image("WEBP"), _pixels),
     "csv": Format(lambda p: p.write_text("a,b,label\n1,2.5,cat\n3,4.5,dog\n"), read_csv),
     "parquet": Format(_parquet, read_parquet),
     "tar": Format(_tar, lambda p: [image.shape for image, _ in TarImageFolder(p, size=4)]),

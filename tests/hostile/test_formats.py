@@ -25,7 +25,7 @@ def test_damaged_files_end_in_a_value_or_a_typed_error(name: str) -> None:
 
 
 # Damage that was once a finding.
-FOUND = [("checkpoint", 0), ("h5", 99)]
+FOUND = [("checkpoint", 0), ("h5", 99), ("idx", 2636)]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the memory of a process, and reads /proc")
