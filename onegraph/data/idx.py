@@ -87,13 +87,10 @@ def _read(file: BinaryIO, path: Path, max_bytes: int) -> np.ndarray:
         raise DataError(f"{path}: truncated: the header announces {axes} axes and ends before their sizes")
     shape = struct.unpack(f">{axes}I", sizes)
     announced = math.prod(shape) * dtype.itemsize  # Python integers: cannot overflow
-    if (
-        math.prod(max(size, 1) for size in shape) * dtype.itemsize >= 1 << 62
-    ):  # an empty array may have such sizes, NumPy not
-        raise DataError(f"{path}: shape {shape} has sizes that are too large")
     if announced > max_bytes:
         raise DataError(f"{path}: shape {shape} needs {announced:,} bytes, more than max_bytes={max_bytes:,}")
-    if math.prod(max(size, 1) for size in shape) * dtype.itemsize >= 1 << 62:  # an empty array may have such sizes, NumPy not
+    # An empty array may announce such sizes; NumPy refuses them.
+    if math.prod(max(size, 1) for size in shape) * dtype.itemsize >= 1 << 62:
         raise DataError(f"{path}: shape {shape} has sizes that are too large")
     data = bytearray()
     while len(data) < announced:
