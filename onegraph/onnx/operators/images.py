@@ -208,7 +208,7 @@ def max_roi_pool(call: Call, x: Value, rois: Value) -> og.Tensor:
     rows, columns = call.get("pooled_shape")
     results = []
     for box in boxes:
-        left, top, right, bottom = np.round(box[1:] * call.get("spatial_scale", 1.0)).astype(int)
+        left, top, right, bottom = np.floor(box[1:] * call.get("spatial_scale", 1.0) + 0.5).astype(int)
         height, width = max(bottom - top + 1, 1), max(right - left + 1, 1)
         cells = []
         for i, j in itertools.product(range(rows), range(columns)):

@@ -282,8 +282,8 @@ def tree_classifier(call: Call, x: Value) -> tuple[Value, og.Tensor]:
     scores = scores + (base if base else 0)
     if len(labels) == 2 and count == 1:  # one score for two classes
         positive = scores[:, 0]
-        logistic = call.get("post_transform", "NONE") in ("LOGISTIC",)
-        scores = np.stack([-positive if logistic else 1 - positive, positive], 1)
+        shares = call.get("post_transform", "NONE") in ("NONE", "PROBIT")  # the others make shares of any number
+        scores = np.stack([1 - positive if shares else -positive, positive], 1)
     return _classified(call, scores, labels)
 
 

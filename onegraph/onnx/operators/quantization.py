@@ -25,7 +25,7 @@ def _spread(call: Call, values: Value, x: Value) -> Any:
         return values.reshape(())
     axis = call.get("axis", 1) % len(x.shape)
     block = call.get("block_size", 0)
-    if not block or values.ndim == 1:
+    if not block:  # with blocks a vector has a vector of scales, one for each block
         return values.reshape([-1 if i == axis else 1 for i in range(len(x.shape))])
     repeated = np.repeat(array(values), block, axis)
     return np.take(repeated, range(x.shape[axis]), axis)

@@ -30,6 +30,8 @@ def dft(call: Call, x: Value, length: Value = None, axis: Value = None) -> og.Te
     place = (
         call.get("axis", 1) if call.version < 20 else (-2 if axis is None else int(numbers(axis, "the axis of DFT")[0]))
     )
+    if not -len(x.shape) <= place < len(x.shape):
+        raise call.error(f"axis {place} of an input of {len(x.shape)} dimensions {tuple(x.shape)}")
     place %= len(x.shape)
     count = x.shape[place] if length is None else int(numbers(length, "the length of DFT")[0])
     inverse, one_sided = bool(call.get("inverse", 0)), bool(call.get("onesided", 0))
