@@ -20,11 +20,16 @@ from pathlib import Path
 
 from onegraph.config import settings
 
-_MAGIC = b"onegraph object 1\n"
+_MAGIC = b"onegraph object 2\n"
 _HEAD = len(_MAGIC) + 32
 _TOUCH_AFTER = 3600.0  # seconds: a hit renews the time of use only when it is older than this
 _CHECK_EVERY = 64  # writes between two looks at the size of the folder
 _OLD_TEMPORARY = 3600.0  # seconds after which a temporary file is what a killed process left
+
+
+def _head(name: str, body: bytes) -> bytes:
+    """What stands before a content: its checksum with its name, since the code of another kernel is as bad as damage."""
+    return _MAGIC + hashlib.sha256(name.encode() + b"\0" + body).digest()
 
 
 class DiskCache:
@@ -81,7 +86,7 @@ class DiskCache:
         except OSError:
             return None
         body = content[_HEAD:]
-        if content[:_HEAD] != _MAGIC + hashlib.sha256(body).digest():
+        if content[:_HEAD] != _head(name, body):
             with contextlib.suppress(OSError):
                 path.unlink()
             return None
@@ -102,7 +107,7 @@ class DiskCache:
         try:
             descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=self.folder)  # mode 0600
             with os.fdopen(descriptor, "wb") as file:
-                file.write(_MAGIC + hashlib.sha256(body).digest() + body)
+                file.write(_head(name, body) + body)
             os.replace(temporary, self._path(name))
         except OSError:  # disk full, read-only, folder gone
             if temporary is not None:

@@ -80,6 +80,16 @@ def test_damaged_files_are_deleted(tmp_path: Path, damage: object) -> None:
     assert cache.get("name") == BODY
 
 
+def test_the_content_of_another_name_is_damage(tmp_path: Path) -> None:
+    # Two files exchanged are each whole, and the code of one with the arguments of the other crashes.
+    cache = DiskCache(tmp_path, 1 << 20)
+    cache.put("one", BODY)
+    cache.put("two", BODY[::-1])
+    (tmp_path / "one.o").write_bytes((tmp_path / "two.o").read_bytes())
+    assert cache.get("one") is None and not (tmp_path / "one.o").exists()
+    assert cache.get("two") == BODY[::-1]
+
+
 def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
     cache = DiskCache(tmp_path, 1 << 20)
     (tmp_path / "name.o").mkdir()
