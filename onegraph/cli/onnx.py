@@ -17,8 +17,7 @@ from onegraph.cli.evaluate import model_folder
 from onegraph.cli.networks import find_network, split_name
 from onegraph.errors import ArgumentError, DataError, StateError, UnsupportedError
 from onegraph.ir.dtype import DType, by_name
-from onegraph.onnx.export.emitter import ELEMENT_TYPES
-from onegraph.onnx.values import onnx_package
+from onegraph.onnx.values import ELEMENT_TYPES, onnx_package
 from onegraph.storage.model import load_model
 from onegraph.storage.serving import LoadedModel
 

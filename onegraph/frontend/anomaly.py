@@ -10,6 +10,10 @@ from types import TracebackType
 from onegraph.config import settings
 
 
+def _kind(check_nan: bool, check_infinity: bool) -> str:
+    return "inf" if check_infinity else "nan" if check_nan else ""
+
+
 class set_detect_anomaly:
     """Switch the check for NaN on or off, at once, or for a block of code when used as a context.
 
@@ -37,7 +41,7 @@ class set_detect_anomaly:
 
     def __init__(self, mode: bool, check_nan: bool = True, check_infinity: bool = False) -> None:
         self._before = settings.check_finite
-        settings.check_finite = "" if not mode else "inf" if check_infinity else "nan" if check_nan else ""
+        settings.check_finite = _kind(check_nan, check_infinity) if mode else ""
 
     def __enter__(self) -> None:
         pass
@@ -61,9 +65,7 @@ class detect_anomaly(set_detect_anomaly):
     """
 
     def __init__(self, check_nan: bool = True, check_infinity: bool = False) -> None:
-        super().__init__(False)
-        self._wanted = "inf" if check_infinity else "nan" if check_nan else ""
-        settings.check_finite = self._before
+        self._wanted = _kind(check_nan, check_infinity)
 
     def __enter__(self) -> None:
         self._before = settings.check_finite

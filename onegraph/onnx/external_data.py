@@ -11,6 +11,7 @@ Read next: `export/program.py`, which writes with it; `storage/atomic.py`.
 from __future__ import annotations
 
 import errno
+import math
 import mmap
 import ntpath
 import os
@@ -51,10 +52,7 @@ def byte_count(data_type: int, shape: tuple[int, ...]) -> int | None:
     bits = _BITS.get(data_type)
     if bits is None:
         return None
-    count = 1
-    for size in shape:
-        count *= size
-    return (count * bits + 7) // 8
+    return (math.prod(shape) * bits + 7) // 8
 
 
 def _refuse(tensor: str, location: str, rule: str, hint: str | None = None) -> NoReturn:

@@ -14,9 +14,9 @@ import numpy as np
 
 import onegraph as og
 from onegraph.errors import GraphError, OneGraphError, UnsupportedError
-from onegraph.onnx.reader import DEPTH_LIMIT, GraphDescription, NodeDescription, Reference, _Reader
+from onegraph.onnx.reader import DEPTH_LIMIT, GraphDescription, NodeDescription, Reader, Reference
 from onegraph.onnx.registry import OPERATORS, find
-from onegraph.onnx.values import Value, array, is_host, onnx_package, tensor
+from onegraph.onnx.values import ELEMENT_TYPES, Value, array, element_type, is_host, onnx_package, tensor, type_name
 
 # What Python raises when a function is called with other inputs, or an attribute is of another kind, than it is written for.
 _INVALID = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, ZeroDivisionError, MemoryError)
@@ -29,7 +29,6 @@ class Context:
     Attributes:
         opsets: version of each operator set by domain.
         functions: of the model.
-        constants: tensors made of arrays, kept from run to run, by the array's identity.
         bodies: function bodies by node, found once.
         file: for messages.
         depth: of function calls.
@@ -114,7 +113,7 @@ def run_graph(graph: GraphDescription, env: dict[str, Value], context: Context) 
         context: what nodes share.
     """
     env.update(graph.initializers)
-    left = _last_uses(graph)
+    left = graph.last_uses
     for position, node in enumerate(graph.nodes):
         results = run_node(node, [env[i] if i else None for i in node.inputs], env, context)
         for name, value in zip(node.outputs, results, strict=False):
@@ -123,21 +122,6 @@ def run_graph(graph: GraphDescription, env: dict[str, Value], context: Context) 
         for name in left.get(position, ()):
             env.pop(name, None)  # so that memory can be used again
     return [env.get(v.name) for v in graph.outputs]  # optional outputs of functions may be made by nothing
-
-
-def _last_uses(graph: GraphDescription) -> dict[int, list[str]]:
-    """Results that nothing reads after a node, by its position. Bodies of branches and loops may read anything: none then."""
-    if any(isinstance(a, GraphDescription) for n in graph.nodes for a in n.attributes.values()):
-        return {}
-    last: dict[str, int] = {}
-    for position, node in enumerate(graph.nodes):
-        for name in (*node.inputs, *node.outputs):
-            last[name] = position
-    made = {o for n in graph.nodes for o in n.outputs} - {v.name for v in graph.outputs}
-    found: dict[int, list[str]] = {}
-    for name in made:
-        found.setdefault(last[name], []).append(name)
-    return found
 
 
 def run_node(
@@ -199,8 +183,7 @@ def _run_standard_function(call: Call, inputs: Sequence[Value]) -> Sequence[Valu
     found = call.context.bodies.get(key)
     if found is None:
         found = call.context.bodies[key] = _standard_body(call, types)
-    body, version = found
-    return _run_function(call, inputs, body, {}, {**version})
+    return _run_function(call, inputs, *found)
 
 
 def _shape_of(value: Value) -> tuple[int | None, ...]:
@@ -208,7 +191,10 @@ def _shape_of(value: Value) -> tuple[int | None, ...]:
     return tuple(s if isinstance(s, int) else None for s in sizes)
 
 
-def _standard_body(call: Call, types: Sequence[tuple[int, Any]]) -> tuple[GraphDescription, dict[str, int]]:
+def _standard_body(
+    call: Call, types: Sequence[tuple[int, Any]]
+) -> tuple[GraphDescription, dict[str, Any], dict[str, int]]:
+    """The body, the values that attributes have when they are not given, and the operator sets of the body."""
     onnx = onnx_package()
     defs, node = onnx_package("onnx.defs"), call.node
     try:
@@ -216,7 +202,6 @@ def _standard_body(call: Call, types: Sequence[tuple[int, Any]]) -> tuple[GraphD
     except Exception as error:
         raise call.unsupported("there is no such operator in this version of the operator set") from error
     function = None
-    version = schema.since_version
     if schema.has_function:
         function = schema.function_body
     elif schema.has_context_dependent_function:
@@ -228,24 +213,18 @@ def _standard_body(call: Call, types: Sequence[tuple[int, Any]]) -> tuple[GraphD
         raise call.unsupported(
             "this operator is not implemented", "the operators that are: docs/reference/onnx-operators.md"
         )
-    body, defaults, opsets = _Reader(call.context.file, None).function(function)
-    for attribute in schema.attributes.values():
-        if attribute.name not in node.attributes and attribute.default_value.type:
-            value = _Reader(call.context.file, None).attribute(attribute.default_value, 0, set())
-            node.attributes.setdefault(attribute.name, value)
-    node.attributes.update({k: v for k, v in defaults.items() if k not in node.attributes})
-    return body, opsets or {node.domain: version}
+    reader = Reader(call.context.file, None)
+    body, defaults, opsets = reader.function(function)
+    given = {a.name: a.default_value for a in schema.attributes.values() if a.default_value.type}
+    of_schema = {name: reader.attribute(value, 0, set()) for name, value in given.items()}
+    return body, {**defaults, **of_schema}, opsets or {node.domain: schema.since_version}
 
 
 def _type_number(value: Value) -> int:
     if not isinstance(value, og.Tensor) and not is_host(value):
         return 0
-    if is_host(value) and value.dtype.kind in "OUS":
-        return 8
-    if isinstance(value, og.Tensor):
-        names = {"bool": 9, "uint8": 2, "int8": 3, "int16": 5, "int32": 6, "int64": 7, "float16": 10, "bfloat16": 16}
-        return {**names, "float32": 1, "float64": 11}[value.dtype.name]
-    return int(onnx_package("onnx.helper").np_dtype_to_tensor_dtype(np.asarray(value).dtype))
+    name = type_name(value)
+    return 8 if name == "string" else ELEMENT_TYPES.get(name) or element_type(np.asarray(value).dtype)
 
 
 def missing_operators(graph: GraphDescription, context: Context) -> list[str]:

@@ -5,9 +5,11 @@ Read next: `interpreter.py`, which runs it; `external_data.py`, for tensors in o
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,15 @@ from onegraph.errors import GraphError, StorageError
 from onegraph.onnx.expansion import check_expansion
 from onegraph.onnx.external_data import ExternalFiles, byte_count
 from onegraph.onnx.values import Array, numpy_dtype, onnx_package
+from onegraph.storage.manifest import read_bytes
 
 DEPTH_LIMIT = 64
 """Graphs inside of graphs, and functions that call functions."""
 
 MOST_DIMENSIONS = 64
+
+MOST_BYTES = 1 << 31
+"""Protocol buffers hold no more; larger weights are in files beside the model."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,21 @@ class GraphDescription:
     initializers: dict[str, Array] = field(default_factory=dict)
     nodes: list[NodeDescription] = field(default_factory=list)
 
+    @cached_property
+    def last_uses(self) -> dict[int, list[str]]:
+        """Results that nothing reads after a node, by its position. Bodies of branches and loops may read anything: none then."""
+        if any(isinstance(a, GraphDescription) for n in self.nodes for a in n.attributes.values()):
+            return {}
+        last: dict[str, int] = {}
+        for position, node in enumerate(self.nodes):
+            for name in (*node.inputs, *node.outputs):
+                last[name] = position
+        made = {o for n in self.nodes for o in n.outputs} - {v.name for v in self.outputs}
+        found: dict[int, list[str]] = {}
+        for name in made:
+            found.setdefault(last[name], []).append(name)
+        return found
+
 
 @dataclass
 class ModelDescription:
@@ -108,7 +129,7 @@ def read_model(source: Any) -> ModelDescription:
         content: bytes
         if isinstance(source, (str, os.PathLike)):
             name, folder = os.fspath(source), Path(source).resolve().parent
-            content = _read(Path(source))
+            content = read_bytes(Path(source), MOST_BYTES)
         else:
             content = bytes(source.read() if hasattr(source, "read") else source)
         model = onnx.ModelProto()
@@ -118,7 +139,7 @@ def read_model(source: Any) -> ModelDescription:
             raise StorageError(f"cannot read {name!r}: it is no ONNX model, or it is damaged: {error}") from error
     if not model.HasField("graph") or not model.opset_import:
         raise StorageError(f"cannot read {name!r}: it is no ONNX model, or it is empty: no graph or no operator sets")
-    reader = _Reader(name, folder)
+    reader = Reader(name, folder)
     graph = reader.graph(model.graph, 0, set())
     opsets = {_domain(o.domain): int(o.version) for o in model.opset_import}
     functions = {}
@@ -129,24 +150,11 @@ def read_model(source: Any) -> ModelDescription:
     return ModelDescription(name, graph, opsets, functions, model)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        if not path.is_file():
-            raise StorageError(
-                f"cannot read {str(path)!r}: {'it is not a regular file' if path.exists() else 'no such file'}"
-            )
-        return path.read_bytes()
-    except OSError as error:
-        if isinstance(error, StorageError):
-            raise
-        raise StorageError(f"cannot read {str(path)!r}: {error.strerror}") from error
-
-
 def _domain(domain: str) -> str:
     return "" if domain == "ai.onnx" else domain
 
 
-class _Reader:
+class Reader:
     """Turns messages into descriptions."""
 
     def __init__(self, name: str, folder: Path | None) -> None:
@@ -259,7 +267,7 @@ class _Reader:
             return self._external(proto, shape)
         if proto.data_type != 8:
             self._check_bytes(proto, shape, name)
-        elif len(proto.string_data) != int(np.prod(shape, dtype=object)):
+        elif len(proto.string_data) != math.prod(shape):
             raise self.fail(f"{name} of shape {shape} has {len(proto.string_data)} texts")
         try:
             found = onnx_package("onnx.numpy_helper").to_array(proto)
@@ -276,15 +284,13 @@ class _Reader:
         assert self.files is not None
         content = self.files.read(proto)
         dtype = numpy_dtype(proto.data_type)
-        if dtype.itemsize * int(np.prod(shape, dtype=object)) == len(content) and dtype.kind != "V":
+        if dtype.itemsize * math.prod(shape) == len(content) and dtype.kind != "V":
             return np.frombuffer(content, dtype.newbyteorder("<")).reshape(shape)
         whole = onnx_package().TensorProto(dims=shape, data_type=proto.data_type, raw_data=bytes(content))
         return onnx_package("onnx.numpy_helper").to_array(whole)  # type: ignore[no-any-return]
 
     def _check_bytes(self, proto: Any, shape: tuple[int, ...], name: str) -> None:
-        count = 1
-        for size in shape:
-            count *= size
+        count = math.prod(shape)
         wanted = byte_count(proto.data_type, shape)
         if proto.HasField("raw_data"):
             if len(proto.raw_data) != wanted:
@@ -300,7 +306,7 @@ class _Reader:
         """A sparse tensor, as an ordinary array."""
         values, indices = self.tensor(proto.values), self.tensor(proto.indices)
         shape = tuple(int(d) for d in proto.dims)
-        if any(d < 0 for d in shape) or int(np.prod(shape, dtype=object)) > max(1 << 24, 64 * values.size):
+        if any(d < 0 for d in shape) or math.prod(shape) > max(1 << 24, 64 * values.size):
             raise self.fail(
                 f"a sparse tensor of shape {shape} with {values.size} values is too large as an ordinary one"
             )

@@ -7,8 +7,8 @@ Read next: `interpreter.py`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -23,6 +23,12 @@ COMPUTED = {
     "float16": og.float16, "bfloat16": og.bfloat16, "float32": og.float32, "float64": og.float64,
 }  # fmt: skip
 """Types with arithmetic here, by the name that NumPy gives them."""
+
+ELEMENT_TYPES: Final[Mapping[str, int]] = {
+    "float32": 1, "uint8": 2, "int8": 3, "int16": 5, "int32": 6, "int64": 7, "bool": 9, "float16": 10, "float64": 11,
+    "bfloat16": 16,
+}  # fmt: skip
+"""The same types as `TensorProto.DataType`."""
 
 
 def onnx_package(name: str = "onnx") -> Any:
@@ -48,6 +54,11 @@ def numpy_dtype(data_type: int) -> np.dtype[Any]:
         return np.dtype(helper.tensor_dtype_to_np_dtype(data_type))
     except KeyError:
         raise DTypeError(f"ONNX has no data type of number {data_type}") from None
+
+
+def element_type(dtype: np.dtype[Any]) -> int:
+    """The `TensorProto.DataType` of a NumPy type, those of `ml_dtypes` among them."""
+    return int(onnx_package("onnx.helper").np_dtype_to_tensor_dtype(dtype))
 
 
 def type_name(value: Value) -> str:

@@ -12,9 +12,9 @@ from onegraph.ir.dim import Dim
 from onegraph.ir.dtype import DType, bool_, int64
 from onegraph.ir.graph import Graph
 from onegraph.ir.node import Node, Shape
-from onegraph.onnx.export.emitter import ELEMENT_TYPES, Emitter
+from onegraph.onnx.export.emitter import Emitter
 from onegraph.onnx.export.registry import exporter
-from onegraph.onnx.values import onnx_package
+from onegraph.onnx.values import ELEMENT_TYPES, onnx_package
 
 
 def value_info(name: str, dtype: DType, shape: Shape) -> Any:

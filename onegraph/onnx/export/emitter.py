@@ -7,24 +7,18 @@ that are one ONNX operator. Read next: `registry.py`, then `elementwise.py`.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from onegraph.errors import UnsupportedError
 from onegraph.ir.dim import Dim, Size
-from onegraph.ir.dtype import DType
+from onegraph.ir.dtype import DType, int64
 from onegraph.ir.graph import Graph
 from onegraph.ir.node import Node
 from onegraph.onnx.export.registry import EXPORTERS, Raised, find_raising
-from onegraph.onnx.values import onnx_package
-
-ELEMENT_TYPES: Final[Mapping[str, int]] = {
-    "float32": 1, "uint8": 2, "int8": 3, "int16": 5, "int32": 6, "int64": 7, "bool": 9, "float16": 10, "float64": 11,
-    "bfloat16": 16,
-}  # fmt: skip
-"""Our dtypes as TensorProto.DataType."""
+from onegraph.onnx.values import ELEMENT_TYPES, onnx_package
 
 
 def tensor_proto(name: str, array: np.ndarray[Any, Any], dtype: DType) -> Any:
@@ -162,8 +156,6 @@ class Emitter:
 
     def integers(self, *values: int) -> str:
         """A constant vector of int64."""
-        from onegraph.ir.dtype import int64
-
         return self.constant(list(values), int64, (len(values),))
 
     # ---- sizes

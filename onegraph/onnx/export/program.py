@@ -16,9 +16,9 @@ import numpy as np
 
 from onegraph.errors import ArgumentTypeError, StorageError
 from onegraph.ir.dtype import DType
-from onegraph.onnx.export.emitter import ELEMENT_TYPES, tensor_proto
+from onegraph.onnx.export.emitter import tensor_proto
 from onegraph.onnx.external_data import ExternalWriter
-from onegraph.onnx.values import onnx_package
+from onegraph.onnx.values import ELEMENT_TYPES, onnx_package
 from onegraph.storage.atomic import atomic_write
 
 MOST_BYTES: Final = 2_000_000_000

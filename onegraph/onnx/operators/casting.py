@@ -9,7 +9,18 @@ import numpy as np
 import onegraph as og
 from onegraph.onnx.interpreter import Call
 from onegraph.onnx.registry import operator
-from onegraph.onnx.values import COMPUTED, Array, Value, array, is_host, numpy_dtype, onnx_package, tensor, type_name
+from onegraph.onnx.values import (
+    COMPUTED,
+    Array,
+    Value,
+    array,
+    element_type,
+    is_host,
+    numpy_dtype,
+    onnx_package,
+    tensor,
+    type_name,
+)
 
 
 @operator("Cast", raw=True)
@@ -23,16 +34,12 @@ def cast_like(call: Call, x: Value, like: Value) -> Value:
     """To the element type of another value."""
     name = type_name(like)
     dtype = np.dtype(object) if name == "string" else array(like).dtype if is_host(like) else None
-    number = 8 if name == "string" else _number(dtype if dtype is not None else _numpy_of(like))
+    number = 8 if name == "string" else element_type(dtype if dtype is not None else _numpy_of(like))
     return converted(call, x, number)
 
 
 def _numpy_of(value: og.Tensor) -> np.dtype[Any]:
     return numpy_dtype(16) if value.dtype is og.bfloat16 else value.dtype.numpy
-
-
-def _number(dtype: np.dtype[Any]) -> int:
-    return int(onnx_package("onnx.helper").np_dtype_to_tensor_dtype(dtype))
 
 
 _FLOAT8 = {17, 18, 19, 20}

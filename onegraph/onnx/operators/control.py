@@ -139,7 +139,7 @@ def _scan(call: Call, inputs: list[og.Tensor], directions: Any, output_direction
 def _scan_batches(call: Call, lengths: Value, *inputs: Value) -> tuple[og.Tensor, ...]:
     """Version 8: each sequence of a batch by itself."""
     values = [tensor(v) for v in inputs]
-    if lengths is not None and lengths.shape[0] if lengths is not None else False:
+    if lengths is not None and lengths.shape[0]:
         raise call.unsupported("sequences of different lengths in version 8 of Scan")
     rows = [_scan(call, [v[b] for v in values], call.get("directions"), None) for b in range(values[0].shape[0])]
     return tuple(og.stack(column) for column in zip(*rows, strict=True))

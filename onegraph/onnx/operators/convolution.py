@@ -40,14 +40,19 @@ def padded(x: og.Tensor, before: list[Any], after: list[Any], value: float = 0.0
     return F.pad(x, flat, value=value)
 
 
-@operator("Conv")
-def conv(call: Call, x: og.Tensor, weight: og.Tensor, bias: og.Tensor | None = None) -> og.Tensor:
-    """Convolution over one, two or three dimensions, in groups."""
+def _window(call: Call, weight: og.Tensor) -> tuple[int, list[int], list[int], list[int]]:
+    """Over how many dimensions, the kernel's sizes, strides and dilations."""
     count = len(weight.shape) - 2
     if count not in _CONVOLUTIONS:
         raise call.unsupported(f"convolution over {count} dimensions; there are 1, 2 and 3")
-    kernel = list(weight.shape[2:])
     strides, dilations = call.get("strides") or [1] * count, call.get("dilations") or [1] * count
+    return count, list(weight.shape[2:]), strides, dilations
+
+
+@operator("Conv")
+def conv(call: Call, x: og.Tensor, weight: og.Tensor, bias: og.Tensor | None = None) -> og.Tensor:
+    """Convolution over one, two or three dimensions, in groups."""
+    count, kernel, strides, dilations = _window(call, weight)
     before, after = window_padding(call, list(x.shape[2:]), kernel, strides, dilations)
     if before != after:
         x, before = padded(x, before, after), [0] * count
@@ -57,11 +62,7 @@ def conv(call: Call, x: og.Tensor, weight: og.Tensor, bias: og.Tensor | None = N
 @operator("ConvTranspose")
 def conv_transpose(call: Call, x: og.Tensor, weight: og.Tensor, bias: og.Tensor | None = None) -> og.Tensor:
     """The transpose of a convolution."""
-    count = len(weight.shape) - 2
-    if count not in _TRANSPOSED:
-        raise call.unsupported(f"convolution over {count} dimensions; there are 1, 2 and 3")
-    kernel = list(weight.shape[2:])
-    strides, dilations = call.get("strides") or [1] * count, call.get("dilations") or [1] * count
+    count, kernel, strides, dilations = _window(call, weight)
     extra = call.get("output_padding") or [0] * count
     wanted, how = call.get("output_shape"), call.get("auto_pad", "NOTSET")
     full = [(s - 1) * st + (k - 1) * d + 1 for s, st, k, d in zip(x.shape[2:], strides, kernel, dilations, strict=True)]

@@ -43,11 +43,9 @@ for _name, _function, _host in (
     ("Asinh", og.asinh, None), ("Acosh", og.acosh, None), ("Atanh", og.atanh, None),
     ("Sigmoid", og.sigmoid, None), ("Relu", og.relu, None), ("Softplus", lambda x: og.logaddexp(x, og.zeros_like(x)), None),
     ("Softsign", F.softsign, None), ("Mish", F.mish, None), ("HardSwish", F.hardswish, None),
-    ("IsNaN", og.isnan, np.isnan), ("Not", og.logical_not, np.logical_not),
-    ("BitwiseNot", og.bitwise_not, np.bitwise_not), ("Identity", lambda x: x, None),
+    ("BitwiseNot", og.bitwise_not, np.bitwise_not),
 ):  # fmt: skip
-    if _name not in ("IsNaN", "Not", "Identity"):
-        _unary(_name, _function, _host)
+    _unary(_name, _function, _host)
 
 
 @operator("IsNaN", host=lambda call, x: np.isnan(x))
@@ -114,7 +112,6 @@ def _divide_host(a: Array, b: Array) -> Array:
     return a // b if a.dtype.kind == "O" else a / b
 
 
-_FLIPPED = {"Less": "Greater", "LessOrEqual": "GreaterOrEqual"}
 for _name, _binary_function, _binary_host, _keep in (
     ("Add", og.add, np.add, True), ("Sub", og.sub, np.subtract, True), ("Mul", og.mul, np.multiply, True),
     ("Div", _divide, _divide_host, True),
@@ -178,11 +175,7 @@ def _several(name: str, function: Callable[..., Any], host: Callable[..., Any]) 
     operator(name, host=compute_host)(compute)
 
 
-def _maximum(a: og.Tensor, b: og.Tensor) -> og.Tensor:
-    return og.maximum(a, b)
-
-
-_several("Max", _maximum, np.maximum)
+_several("Max", og.maximum, np.maximum)
 _several("Min", og.minimum, np.minimum)
 _several("Sum", og.add, np.add)
 

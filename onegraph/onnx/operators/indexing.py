@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -74,13 +75,6 @@ def _linear(indices: og.Tensor, sizes: list[Any]) -> og.Tensor:
     return found  # type: ignore[no-any-return]
 
 
-def _count(sizes: Any) -> Any:
-    found: Any = 1
-    for size in sizes:
-        found = found * size
-    return found
-
-
 @operator("GatherND")
 def gather_nd(call: Call, x: og.Tensor, indices: og.Tensor) -> og.Tensor:
     """Slices at tuples of indices, in each batch."""
@@ -91,10 +85,10 @@ def gather_nd(call: Call, x: og.Tensor, indices: og.Tensor) -> og.Tensor:
     lead = list(x.shape[:batch])
     places = _linear(indices, inner)
     if batch:
-        groups = _count(lead)
-        offsets = og.arange(groups).reshape([*lead, *([1] * (len(places.shape) - batch))]) * _count(inner)
+        groups = math.prod(lead)
+        offsets = og.arange(groups).reshape([*lead, *([1] * (len(places.shape) - batch))]) * math.prod(inner)
         places = places + offsets
-    found = og.index_select(x.reshape([_count(lead) * _count(inner), *rest]), 0, places.reshape([-1]))
+    found = og.index_select(x.reshape([math.prod(lead) * math.prod(inner), *rest]), 0, places.reshape([-1]))
     return found.reshape([*places.shape, *rest])
 
 
@@ -117,8 +111,8 @@ def scatter_nd(call: Call, x: og.Tensor, indices: og.Tensor, updates: og.Tensor)
     depth = indices.shape[-1]
     inner, rest = list(x.shape[:depth]), list(x.shape[depth:])
     places = _linear(indices, inner).reshape([-1])
-    flat = x.reshape([_count(inner), _count(rest)])
-    values = updates.reshape([places.shape[0], _count(rest)])
+    flat = x.reshape([math.prod(inner), math.prod(rest)])
+    values = updates.reshape([places.shape[0], math.prod(rest)])
     how = call.get("reduction", "none")
     where = places.reshape([-1, 1]).expand([places.shape[0], flat.shape[1]])
     if how == "none":

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
 import numpy as np
 
 import onegraph as og
 from onegraph.onnx.interpreter import Call
 from onegraph.onnx.registry import operator
-from onegraph.onnx.values import Value, known
 
 
 @operator("MatMul", host=lambda call, a, b: np.matmul(a, b))
@@ -49,10 +48,7 @@ def _softmax_axis(call: Call, x: og.Tensor) -> tuple[og.Tensor, int]:
     if call.version >= 13:
         return x, call.get("axis", -1)
     axis = call.get("axis", 1) % max(1, len(x.shape))
-    rows: Any = 1
-    for size in x.shape[:axis]:
-        rows = rows * size
-    return x.reshape([rows, -1]), -1
+    return x.reshape([math.prod(x.shape[:axis]), -1]), -1
 
 
 @operator("Softmax")
@@ -67,8 +63,3 @@ def log_softmax(call: Call, x: og.Tensor) -> og.Tensor:
     """The logarithm of softmax."""
     flat, axis = _softmax_axis(call, x)
     return og.log_softmax(flat, axis).reshape(x.shape)
-
-
-def scalar(value: Value, what: str) -> float:
-    """A number that must be known."""
-    return float(known(value, what).reshape(-1)[0])

@@ -188,7 +188,7 @@ def _weights(call: Call, positions: Any, size: int, scale: float) -> np.ndarray[
     matrix = np.zeros((len(positions), size))
     rows = np.arange(len(positions))
     if mode == "nearest":
-        found = _nearest(positions, call.get("nearest_mode", "round_prefer_floor"))
+        found = _nearest(positions, call.get("nearest_mode", "round_prefer_floor" if call.version >= 11 else "floor"))
         matrix[rows, found.clip(0, size - 1).astype(int)] = 1
         return matrix
     stretch = max(1.0, 1.0 / scale) if call.get("antialias", 0) else 1.0
@@ -229,16 +229,13 @@ def resize(call: Call, x: Value, *more: Value) -> og.Tensor:
             lengths[axis] = math.floor(x.shape[axis] * float(scale))
     how = call.get("coordinate_transformation_mode", "half_pixel") if call.version >= 11 else "asymmetric"
     boxes = None if roi is None or not roi.shape[0] else known(roi, "the region of Resize").astype(np.float64)
-    found, outside = x, []
     wide = x.to(og.float32) if not x.dtype.is_floating_point else x
-    found = wide
+    found, outside = wide, []
     for i, axis in enumerate(axes):
         ends = (0.0, 1.0) if boxes is None else (float(boxes[i]), float(boxes[len(axes) + i]))
         if lengths[axis] == x.shape[axis] and factors[axis] == 1.0 and how != "tf_crop_and_resize":
             continue
         positions = _positions(how, x.shape[axis], lengths[axis], factors[axis], ends)
-        if call.version < 11:
-            call.node.attributes.setdefault("nearest_mode", "floor")
         matrix = og.tensor(_weights(call, positions, x.shape[axis], factors[axis])).to(wide.dtype)
         found = og.moveaxis(og.matmul(og.moveaxis(found, axis, -1), matrix.T), -1, axis)
         if how == "tf_crop_and_resize":

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 import onegraph as og
-from onegraph.nn import functional as F
 from onegraph.onnx.interpreter import Call
 from onegraph.onnx.operators.casting import converted
-from onegraph.onnx.operators.convolution import padded, window_padding
+from onegraph.onnx.operators.convolution import conv
 from onegraph.onnx.registry import operator
-from onegraph.onnx.values import COMPUTED, Array, Value, array, numpy_dtype, onnx_package, tensor
+from onegraph.onnx.values import COMPUTED, Array, Value, array, element_type, numpy_dtype, tensor
 
 _INTEGERS = {"uint8": (0, 255), "int8": (-128, 127), "uint16": (0, 65535), "int16": (-32768, 32767),
              "uint4": (0, 15), "int4": (-8, 7), "uint2": (0, 3), "int2": (-2, 1)}  # fmt: skip
@@ -35,10 +34,6 @@ def _numbers(value: Value) -> Array:
     """As float32 or wider, on the host."""
     values = array(value)
     return values if values.dtype.name in ("float32", "float64") else values.astype(np.float32)
-
-
-def _is_float8(dtype: np.dtype[Any]) -> bool:
-    return dtype.name.startswith("float8") or dtype.name.startswith("float4")
 
 
 @operator("QuantizeLinear", raw=True)
@@ -64,11 +59,7 @@ def quantize(call: Call, x: Value, scale: Value, zero: Value = None) -> Value:
         low, high = _INTEGERS[name]
         found = np.clip(np.rint(quotient) + shift, low, high).astype(np.int32).astype(dtype)
         return tensor(found) if name in COMPUTED else found
-    return converted(call, (quotient + shift).astype(np.float32), _number_of(dtype))
-
-
-def _number_of(dtype: np.dtype[Any]) -> int:
-    return int(onnx_package("onnx.helper").np_dtype_to_tensor_dtype(dtype))
+    return converted(call, (quotient + shift).astype(np.float32), element_type(dtype))
 
 
 def _target(call: Call, zero: Value) -> np.dtype[Any]:
@@ -145,20 +136,11 @@ def quantized_matmul(
     return _requantized(call, product, factor.reshape([]) if factor.numel() == 1 else factor, zero)
 
 
-def _convolution(call: Call, x: og.Tensor, weight: og.Tensor) -> og.Tensor:
-    """In float64, which holds all sums of products of small integers exactly."""
-    count = len(weight.shape) - 2
-    strides, dilations = call.get("strides") or [1] * count, call.get("dilations") or [1] * count
-    before, after = window_padding(call, list(x.shape[2:]), list(weight.shape[2:]), strides, dilations)
-    function = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[count]
-    return function(padded(x, before, after), weight, None, strides, 0, dilations, call.get("group", 1))
-
-
 @operator("ConvInteger", raw=True)
 def conv_integer(call: Call, x: Value, weight: Value, x_zero: Value = None, w_zero: Value = None) -> og.Tensor:
-    """A convolution of small integers, in int32."""
+    """A convolution of small integers, in int32; float64 on the way holds all sums of products exactly."""
     kernel = _channel_zero(weight, w_zero)
-    return _convolution(call, _centered(x, x_zero, og.float64), kernel).to(og.int32)
+    return conv(call, _centered(x, x_zero, og.float64), kernel).to(og.int32)
 
 
 def _channel_zero(weight: Value, zero: Value) -> og.Tensor:
@@ -175,7 +157,7 @@ def quantized_conv(
     bias: Value = None,
 ) -> og.Tensor:  # fmt: skip
     """A convolution of quantized numbers, quantized again."""
-    found = _convolution(call, _centered(x, x_zero, og.float64), _channel_zero(w, w_zero))
+    found = conv(call, _centered(x, x_zero, og.float64), _channel_zero(w, w_zero))
     if bias is not None:
         found = found + tensor(bias).to(og.float64).reshape([1, -1] + [1] * (found.ndim - 2))
     factor = tensor(x_scale).to(og.float64) * tensor(w_scale).to(og.float64) / tensor(scale).to(og.float64)

@@ -16,8 +16,9 @@ from onegraph.onnx.registry import operator
 _Function = Callable[[og.Tensor], og.Tensor]
 
 
-def _activations(call: Call, each: int, default: list[str]) -> list[_Function]:
-    names = call.get("activations") or default * call.get("_directions", 1)
+def _activations(layer: _Layer, default: list[str]) -> list[_Function]:
+    call, each = layer.call, len(default)
+    names = call.get("activations") or default * layer.directions
     alphas, betas = list(call.get("activation_alpha") or []), list(call.get("activation_beta") or [])
     found: list[_Function] = []
     for name in names:
@@ -67,7 +68,7 @@ class _Layer:
     def __init__(
         self, call: Call, x: og.Tensor, w: og.Tensor, r: og.Tensor, b: Any, lengths: Any, states: list[Any]
     ) -> None:
-        self.call, self.weights, self.recurrent, self.bias = call, w, r, b
+        self.call, self.weights, self.bias = call, w, b
         self.batch_first = bool(call.get("layout", 0))
         self.x = og.moveaxis(x, 0, 1) if self.batch_first else x
         self.lengths = lengths
@@ -80,13 +81,13 @@ class _Layer:
             elif self.batch_first:
                 state = og.moveaxis(state, 0, 1)
             self.states.append(state)
-        call.node.attributes["_directions"] = directions
+        self.directions = directions
 
     def run(self, step: Callable[[int, Any, tuple[og.Tensor, ...]], tuple[og.Tensor, ...]]) -> tuple[og.Tensor, ...]:
         """All outputs and the last states. `step` takes the direction, the projected input and the states."""
         way = self.call.get("direction", "forward")
         found, last = [], []
-        for d in range(self.weights.shape[0]):
+        for d in range(self.directions):
             found_d, last_d = self._run(step, d, way == "reverse" or d == 1)
             found.append(found_d)
             last.append(last_d)
@@ -127,7 +128,7 @@ class _Layer:
 def rnn(call: Call, x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, h: Any = None) -> tuple[og.Tensor, ...]:
     """One activation of the input and the state before."""
     layer = _Layer(call, x, w, r, b, lengths, [h])
-    functions = _activations(call, 1, ["Tanh"])
+    functions = _activations(layer, ["Tanh"])
 
     def step(d: int, projected: og.Tensor, states: tuple[og.Tensor, ...]) -> tuple[og.Tensor, ...]:
         of_input, of_state = layer.biases(d, 1)
@@ -141,7 +142,7 @@ def rnn(call: Call, x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, 
 def gru(call: Call, x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, h: Any = None) -> tuple[og.Tensor, ...]:
     """Gates z (update) and r (reset), then the new state."""
     layer = _Layer(call, x, w, r, b, lengths, [h])
-    functions, n = _activations(call, 2, ["Sigmoid", "Tanh"]), layer.hidden
+    functions, n = _activations(layer, ["Sigmoid", "Tanh"]), layer.hidden
 
     def step(d: int, projected: og.Tensor, states: tuple[og.Tensor, ...]) -> tuple[og.Tensor, ...]:
         gate, new = functions[2 * d], functions[2 * d + 1]
@@ -166,7 +167,7 @@ def lstm(
 ) -> tuple[og.Tensor, ...]:
     """Gates i (input), o (output), f (forget) and the cell, with peepholes where they are given."""
     layer = _Layer(call, x, w, r, b, lengths, [h, c])
-    functions, n = _activations(call, 3, ["Sigmoid", "Tanh", "Tanh"]), layer.hidden
+    functions, n = _activations(layer, ["Sigmoid", "Tanh", "Tanh"]), layer.hidden
 
     def step(d: int, projected: og.Tensor, states: tuple[og.Tensor, ...]) -> tuple[og.Tensor, ...]:
         gate, inner, outer = functions[3 * d : 3 * d + 3]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from typing import Any
 
 import numpy as np
@@ -40,16 +40,9 @@ def constant_of_shape(call: Call, shape: Value) -> Value:
     sizes = numbers(shape, "the shape of ConstantOfShape")
     value = call.get("value")
     value = np.zeros(1, np.float32) if value is None else np.asarray(value)
-    if any(not isinstance(s, int) for s in sizes) or _product(sizes) > 1024:
+    if any(not isinstance(s, int) for s in sizes) or math.prod(sizes) > 1024:
         return tensor(value.reshape(())).expand(sizes)
     return np.full(sizes, value.reshape(-1)[0], value.dtype)
-
-
-def _product(sizes: Sequence[Any]) -> Any:
-    found: Any = 1
-    for size in sizes:
-        found = found * size
-    return found
 
 
 @operator("Shape", raw=True)
@@ -65,7 +58,7 @@ def shape(call: Call, x: Value) -> Array:
 @operator("Size", raw=True)
 def size(call: Call, x: Value) -> Array:
     """How many numbers."""
-    return sizes_array([_product(list(x.shape))]).reshape(())
+    return sizes_array([math.prod(list(x.shape))]).reshape(())
 
 
 def _target(call: Call, x: Value, wanted: list[Any]) -> list[Any]:
@@ -89,8 +82,8 @@ def flatten(call: Call, x: Value) -> Value:
     rank = len(x.shape)
     axis = call.get("axis", 1)
     axis = axis + rank if axis < 0 else axis
-    first = _product(x.shape[:axis])
-    return x.reshape([first, _product(x.shape[axis:])])
+    first = math.prod(x.shape[:axis])
+    return x.reshape([first, math.prod(x.shape[axis:])])
 
 
 @operator("Transpose", raw=True)

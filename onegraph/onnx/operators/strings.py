@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import locale
 import re
 from collections import Counter
 from typing import Any
 
 import numpy as np
 
-from onegraph.errors import ArgumentError
 from onegraph.onnx.interpreter import Call
 from onegraph.onnx.registry import operator
 from onegraph.onnx.values import Array, Value, array
@@ -41,13 +39,8 @@ def split(call: Call, x: Array) -> tuple[Array, Array]:
 
 @operator("StringNormalizer", raw=True)
 def normalize(call: Call, x: Array) -> Array:
-    """Without some words, in lower or upper case."""
+    """Without some words, in lower or upper case: by Unicode's rules, whatever `locale` says."""
     change, exact = call.get("case_change_action", "NONE"), call.get("is_case_sensitive", 0)
-    if call.get("locale"):
-        try:
-            locale.setlocale(locale.LC_CTYPE, None)
-        except locale.Error as error:
-            raise ArgumentError(f"StringNormalizer: {error}") from error
     stop = call.get("stopwords") or []
     stop = set(stop if exact else [w.lower() for w in stop])
     words = [str(w) for w in x.reshape(-1)]
@@ -62,7 +55,10 @@ _NESTED = re.compile(r"\([^)]*[+*][^)]*\)[+*{]|\\[1-9]|\(\?[=!<P]")
 
 @operator("RegexFullMatch", raw=True)
 def full_match(call: Call, x: Array) -> Array:
-    """Whether each whole text matches a pattern. Patterns that can take endless time are refused (RE2 has none of them)."""
+    """Whether each whole text matches a pattern, by Python's `re`.
+
+    Simple forms of repeated repeats are refused, and what RE2 does not have. Others may still take long, as RE2's do not.
+    """
     pattern = call.get("pattern", "")
     if _NESTED.search(pattern) or len(pattern) > 10_000:
         raise call.unsupported(f"the pattern {pattern[:100]!r} has repeated repeats, references or assertions")
@@ -94,9 +90,7 @@ def tf_idf(call: Call, x: Value) -> Array:
         items = [w if isinstance(w, str) else int(w) for w in words]
         for gram, count in _grams(items, low, high, skips, known).items():
             weight = 1.0 if weights is None else weights[gram]
-            row[places[gram]] = weight * (count if mode == "TF" else 1) if mode != "TF" else count
-            if mode == "TFIDF":
-                row[places[gram]] = count * weight
+            row[places[gram]] = {"TF": count, "IDF": weight}.get(mode, count * weight)
     return result[0] if values.ndim == 1 else result
 
 
